@@ -1,0 +1,93 @@
+/* MQTT by Paho's asynchronous client: a persistent session that receives, and one slot per topic
+ * that is published.
+ *
+ * Three threads meet here. Paho's receive thread calls `on_message`, which must have stored the
+ * message when it returns: the acknowledgement goes out behind it. The publisher thread owns every
+ * MQTTAsync_* call: connecting, subscribing, publishing, leaving. The owner's thread only fills
+ * slots and sets wishes, and never waits. */
+#ifndef BACKSTEP_EDGE_MQTT_H
+#define BACKSTEP_EDGE_MQTT_H
+
+#include "backstep/base/slice.h"
+#include "backstep/base/status.h"
+#include "backstep/base/time.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bs_mqtt;
+
+struct bs_mqtt_message {
+    struct bs_slice topic, payload, correlation;
+    bool retained;
+};
+
+struct bs_mqtt_options {
+    const char *uri; /* mqtt:// mqtts:// ws:// wss:// */
+    int version;     /* 5, or 311 */
+    const char *client_id;
+    const char *username, *password; /* NULL: none */
+    const char *ca_file, *cert_file, *key_file;
+    uint32_t session_expiry_s, receive_maximum, keepalive_s;
+    /* In this order at every CONNACK, each after the SUBACK of the one before. */
+    const char *const *subscriptions;
+    size_t subscription_count;
+    const char *will_topic, *will_payload; /* QoS 1, retained */
+    /* The state holds no document: first connect as "{client_id}-config" with a clean start,
+     * subscribe `first_subscription` and `marker_topic`, publish a marker to that topic and open the
+     * real session when it is back (or after 10 s). The marker is not handed to on_message. */
+    bool config_first;
+    const char *first_subscription, *marker_topic;
+    uint64_t jitter_seed;
+    /* On Paho's thread, its lock held: stores the message, then returns; calls nothing of this
+     * header. May block as the last resort (a full log). */
+    void (*on_message)(void *context, const struct bs_mqtt_message *message);
+    /* bs_mqtt_state() has changed. From the publisher thread or Paho's. */
+    void (*on_change)(void *context);
+    void *context;
+};
+
+enum bs_mqtt_phase {
+    BS_MQTT_WAITING,     /* for the next try */
+    BS_MQTT_CONNECTING,
+    BS_MQTT_SUBSCRIBING, /* connected; not every SUBACK is there */
+    BS_MQTT_ONLINE,
+    BS_MQTT_HELD,        /* left on purpose: bs_mqtt_hold */
+    BS_MQTT_STOPPED,
+};
+
+struct bs_mqtt_state {
+    enum bs_mqtt_phase phase;
+    uint64_t connects;        /* CONNACKs so far */
+    uint64_t last_message_ns; /* CLOCK_MONOTONIC of the last one handed over, 0: none yet */
+    char error[160];          /* why the last try failed or the connection ended, "" if it did not */
+};
+
+/* Copies the options' texts. The publisher thread starts and connects at once. */
+enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options *options);
+
+/* Fills the topic's slot; a newer one overwrites what was not sent yet. QoS 1 + retained slots are
+ * kept and sent again after every CONNACK until the broker acknowledged them; QoS 0 ones are given
+ * up while there is no connection. An empty retained payload deletes the topic. `expiry_s` 0: none
+ * (MQTT 5 only). BS_FULL where the slots' bound (65 536 topics) is reached. */
+struct bs_mqtt_publication {
+    struct bs_slice topic, payload, correlation;
+    int qos;
+    bool retained;
+    uint32_t expiry_s;
+};
+enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_publication *publication);
+
+/* Leaves the broker (after the slots that wait were sent, at most 2 s) with a normal DISCONNECT, so
+ * that the session and its queue stay, and stays away until bs_mqtt_resume. */
+void bs_mqtt_hold(struct bs_mqtt *mqtt);
+void bs_mqtt_resume(struct bs_mqtt *mqtt);
+
+/* Sends what waits in the slots (at most 2 s), disconnects normally, ends the thread, frees. */
+void bs_mqtt_stop(struct bs_mqtt *mqtt);
+
+/* A copy of the present state. Thread-safe, never blocks for long. */
+void bs_mqtt_get_state(struct bs_mqtt *mqtt, struct bs_mqtt_state *ret);
+
+#endif

@@ -1,0 +1,23 @@
+/* Line protocol into a local file: the embedded default, and [output] file. Grows to `max_bytes`,
+ * is then renamed to FILE.1 (one predecessor) and begun again. A path that is not a regular file
+ * (/dev/null, a pipe) is only written to. */
+#ifndef BACKSTEP_EDGE_POINTS_FILE_H
+#define BACKSTEP_EDGE_POINTS_FILE_H
+
+#include "backstep/base/slice.h"
+#include "backstep/base/status.h"
+
+#include <stdint.h>
+
+struct bs_points_file;
+
+/* On failure ret_errno says why. */
+enum bs_status bs_points_file_open(struct bs_points_file **ret, const char *path,
+                                   uint64_t max_bytes, int *ret_errno);
+
+/* Writes whole lines; a short write is finished or undone (no half line stays). */
+enum bs_status bs_points_file_write(struct bs_points_file *f, struct bs_slice lines, int *ret_errno);
+
+void bs_points_file_close(struct bs_points_file *f);
+
+#endif
