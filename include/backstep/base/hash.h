@@ -1,5 +1,5 @@
-/* A seeded hash for tables keyed by outside names. The seed is drawn once by the shell and stands in
- * the log's start record; hash order never reaches a row. */
+/* A seeded hash for tables keyed by outside names. The seed is drawn once by the shell and stands
+ * in the log's start record; hash order never reaches a row. */
 #ifndef BACKSTEP_BASE_HASH_H
 #define BACKSTEP_BASE_HASH_H
 

@@ -1,5 +1,5 @@
-/* Reproducible random numbers (xoshiro256**, Blackman and Vigna 2018) for simulation and for jitter.
- * The core never uses it: its randomness arrives in records. */
+/* Reproducible random numbers (xoshiro256**, Blackman and Vigna 2018) for simulation and for
+ * jitter. The core never uses it: its randomness arrives in records. */
 #ifndef BACKSTEP_BASE_RANDOM_H
 #define BACKSTEP_BASE_RANDOM_H
 

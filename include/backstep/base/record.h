@@ -2,13 +2,11 @@
  *
  * Both logs hold the same frame (edge/log.h draws it on disk); the body depends on the type:
  *
- *   intake  START    u32 format, u32 0, i64 wall offset proposed, u64 hash seed, u64 boottime in ms,
- *                    16 bytes kernel boot id
- *           TICK     empty: a deadline was due
- *           CLOCK    i64 new offset, u8 stepped (0 slewed, 1 stepped)
- *           MESSAGE  u16 topic length, u16 correlation length, topic, correlation, payload
- *   outbox  POINTS   u64 origin (position of the intake record it came of), u32 part, u32 points,
- *                    then whole lines of line protocol, each with its newline
+ *   intake  START    u32 format, u32 0, i64 wall offset proposed, u64 hash seed, u64 boottime in
+ * ms, 16 bytes kernel boot id TICK     empty: a deadline was due CLOCK    i64 new offset, u8
+ * stepped (0 slewed, 1 stepped) MESSAGE  u16 topic length, u16 correlation length, topic,
+ * correlation, payload outbox  POINTS   u64 origin (position of the intake record it came of), u32
+ * part, u32 points, then whole lines of line protocol, each with its newline
  *
  * All numbers little-endian. */
 #ifndef BACKSTEP_BASE_RECORD_H
@@ -65,15 +63,15 @@ struct bs_points_body {
     struct bs_slice lines;
 };
 
-#define BS_START_FORMAT 1u
+#define BS_START_FORMAT       1u
 
-#define BS_START_BODY_BYTES  48
-#define BS_CLOCK_BODY_BYTES  9
+#define BS_START_BODY_BYTES   48
+#define BS_CLOCK_BODY_BYTES   9
 #define BS_MESSAGE_HEAD_BYTES 4
-#define BS_POINTS_HEAD_BYTES 16
+#define BS_POINTS_HEAD_BYTES  16
 
 /* The most a body may hold: a payload of 64 KiB, or 64 KiB of lines, and what stands before it. */
-#define BS_RECORD_BODY_MAX (64u * 1024 + 132u * 1024)
+#define BS_RECORD_BODY_MAX    (64u * 1024 + 132u * 1024)
 
 void bs_start_body_write(const struct bs_start_body *b, uint8_t ret[BS_START_BODY_BYTES]);
 void bs_clock_body_write(const struct bs_clock_body *b, uint8_t ret[BS_CLOCK_BODY_BYTES]);

@@ -1,4 +1,5 @@
-/* Time, as types that cannot be mixed up. Nothing here reads a clock: time arrives in the record. */
+/* Time, as types that cannot be mixed up. Nothing here reads a clock: time arrives in the record.
+ */
 #ifndef BACKSTEP_BASE_TIME_H
 #define BACKSTEP_BASE_TIME_H
 

@@ -16,12 +16,12 @@ struct bs_seen_hole {
 };
 
 struct bs_seen {
-    uint32_t head;            /* the highest marked; meaningless while `any` is 0 */
+    uint32_t head; /* the highest marked; meaningless while `any` is 0 */
     uint8_t any;
     uint8_t hole_count;
-    uint8_t hole_room;        /* of `more`; 0 while the inline ones suffice */
-    uint8_t forgot;           /* a hole was forgotten */
-    uint32_t forgotten_last;  /* the highest seq of forgotten holes */
+    uint8_t hole_room;       /* of `more`; 0 while the inline ones suffice */
+    uint8_t forgot;          /* a hole was forgotten */
+    uint32_t forgotten_last; /* the highest seq of forgotten holes */
     struct bs_seen_hole near_holes[2];
     struct bs_seen_hole *more; /* ascending with near_holes; NULL until more than two */
     uint64_t bits[BS_SEEN_BITS / 64];

@@ -28,8 +28,8 @@ enum bs_direction {
 
 char bs_direction_letter(enum bs_direction direction);
 
-/* The optional measured fields: name in JSON, hard range (outside: the field is dropped and counted,
- * the step stays). Ranges from measured gait: see the reference page on step events. */
+/* The optional measured fields: name in JSON, hard range (outside: the field is dropped and
+ * counted, the step stays). Ranges from measured gait: see the reference page on step events. */
 #define BS_FIELDS(X)                                                                               \
     X(STEP_MS, "step_ms", 140, 2200)                                                               \
     X(STRIDE_MS, "stride_ms", 300, 3000)                                                           \

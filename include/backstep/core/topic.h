@@ -17,8 +17,8 @@ enum bs_topic_kind {
 
 struct bs_topic {
     enum bs_topic_kind kind;
-    bool valid;            /* every named level matches [A-Za-z0-9_-]{1,64} and none is missing or extra */
-    struct bs_slice id;    /* the device, the document's id or the member; only where valid */
+    bool valid; /* every named level matches [A-Za-z0-9_-]{1,64} and none is missing or extra */
+    struct bs_slice id;       /* the device, the document's id or the member; only where valid */
     struct bs_slice document; /* CONFIG: the document's kind as written; only where valid */
 };
 

@@ -1,6 +1,6 @@
 /* The file configuration (backstepd.conf, INI): every setting is one row of BS_CONF_SETTINGS in
- * edge/conf.c's table (name, type, range, default, sentence); an unknown section or key, a bad value
- * and a missing secret are errors with file and line. */
+ * edge/conf.c's table (name, type, range, default, sentence); an unknown section or key, a bad
+ * value and a missing secret are errors with file and line. */
 #ifndef BACKSTEP_EDGE_CONF_H
 #define BACKSTEP_EDGE_CONF_H
 
@@ -37,11 +37,12 @@ struct bs_conf {
         uint32_t dead_letter_max_mb;
     } influxdb;
     struct {
-        char *file; /* resolved default: points.lp in the state folder where there is no url either */
+        char *
+            file; /* resolved default: points.lp in the state folder where there is no url either */
         uint32_t file_max_mb;
     } output;
     struct {
-        int level;  /* enum bs_conf_log_level */
+        int level; /* enum bs_conf_log_level */
         bool json;
     } log;
 };

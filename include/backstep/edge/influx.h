@@ -1,7 +1,7 @@
 /* One POST of line protocol to InfluxDB, by curl's multi interface on the caller's uv loop.
  *
- * This module carries bytes and reports what came back; it decides nothing: what an answer means and
- * when to try again is core/delivery.h. */
+ * This module carries bytes and reports what came back; it decides nothing: what an answer means
+ * and when to try again is core/delivery.h. */
 #ifndef BACKSTEP_EDGE_INFLUX_H
 #define BACKSTEP_EDGE_INFLUX_H
 
@@ -31,11 +31,11 @@ struct bs_influx_options {
 
 /* How a transfer ended. Slices hold only during the callback. */
 struct bs_influx_answer {
-    int http_status;           /* 0: no answer (see error) */
-    struct bs_slice body;      /* its first 16 KiB */
-    struct bs_slice error;     /* X-Influxdb-Error, or curl's text where there was no answer */
-    int64_t retry_after_s;     /* -1: not given */
-    uint64_t sent_bytes;       /* on the wire, after gzip */
+    int http_status;       /* 0: no answer (see error) */
+    struct bs_slice body;  /* its first 16 KiB */
+    struct bs_slice error; /* X-Influxdb-Error, or curl's text where there was no answer */
+    int64_t retry_after_s; /* -1: not given */
+    uint64_t sent_bytes;   /* on the wire, after gzip */
 };
 
 typedef void (*bs_influx_done)(void *context, const struct bs_influx_answer *answer);

@@ -10,8 +10,8 @@
  *                          24 zero … 60 u32 CRC-32 of 0..59
  *       records, each 8-aligned:
  *                          0 u32 CRC-32 of all behind it  4 u32 body length  8 u64 position
- *                         16 i64 tick  24 u8 type  25 u8 flags  26 u16 0  28 u32 0  32 body, padding
- *   DIRECTORY/NAME.marks              two slots of 16 u64, a generation and a CRC-32 each
+ *                         16 i64 tick  24 u8 type  25 u8 flags  26 u16 0  28 u32 0  32 body,
+ * padding DIRECTORY/NAME.marks              two slots of 16 u64, a generation and a CRC-32 each
  *
  * A position is a byte offset over the log's whole life: first position + offset behind the header.
  *
@@ -46,7 +46,8 @@ struct bs_log_options {
     /* The tick of the record that is being appended; called with the append mutex held, must be
      * quick and must not call back. Monotone by contract (checked). */
     struct bs_tick_ms (*stamp)(void *context);
-    /* The reader had found nothing and slept, and now there is a record. From the appending thread. */
+    /* The reader had found nothing and slept, and now there is a record. From the appending thread.
+     */
     void (*on_record)(void *context);
     /* bs_log_condition() has changed, or bs_log_synced() moved while somebody waits for it (see
      * bs_log_watch_sync). From the log's own thread or an appender's. */
@@ -56,7 +57,7 @@ struct bs_log_options {
 
 /* What opening found. */
 struct bs_log_recovery {
-    uint64_t first, head;      /* positions: oldest record, end of the last good one */
+    uint64_t first, head; /* positions: oldest record, end of the last good one */
     struct bs_tick_ms last_tick;
     uint64_t lost_bytes;       /* behind the first bad record of a segment */
     uint32_t damaged_segments; /* earlier ones with a bad record, set aside as *.damaged */
@@ -66,9 +67,9 @@ struct bs_log_recovery {
 
 enum bs_log_trouble {
     BS_LOG_WELL,
-    BS_LOG_AT_BOUND,   /* max_bytes is reached, only the reserve is left */
-    BS_LOG_DISK_FULL,  /* no spare segment could be allocated */
-    BS_LOG_IO_ERROR,   /* a sync, allocation or map failed */
+    BS_LOG_AT_BOUND,  /* max_bytes is reached, only the reserve is left */
+    BS_LOG_DISK_FULL, /* no spare segment could be allocated */
+    BS_LOG_IO_ERROR,  /* a sync, allocation or map failed */
 };
 
 struct bs_log_condition {
@@ -84,8 +85,8 @@ enum bs_status bs_log_open(struct bs_log **ret, const struct bs_log_options *opt
 /* Stops the thread, syncs, unmaps. */
 void bs_log_close(struct bs_log *log);
 
-/* Appends one record, its body the parts one behind the other; stamps it. BS_FULL where not even the
- * reserve has room, BS_IO, BS_NO_SPACE where the record could not be made durable as promised.
+/* Appends one record, its body the parts one behind the other; stamps it. BS_FULL where not even
+ * the reserve has room, BS_IO, BS_NO_SPACE where the record could not be made durable as promised.
  * ret_position (may be NULL) = where the record ends. Thread-safe. */
 enum bs_status bs_log_append(struct bs_log *log, enum bs_record_type type, uint8_t flags,
                              const struct bs_slice *parts, size_t part_count,
@@ -93,8 +94,8 @@ enum bs_status bs_log_append(struct bs_log *log, enum bs_record_type type, uint8
 
 /* The next record behind the reader's place, which moves behind it. The record's body points into
  * the log and holds until bs_log_release passes it. False where there is none. Damage found while
- * reading was already cut away at open; a record that fails its CRC now is our bug or bad memory and
- * ends reading with `trouble`. */
+ * reading was already cut away at open; a record that fails its CRC now is our bug or bad memory
+ * and ends reading with `trouble`. */
 bool bs_log_read(struct bs_log *log, struct bs_record *ret);
 
 /* The reader found nothing and will not look again before on_record. False (and not asleep) where a

@@ -35,8 +35,8 @@ struct bs_mqtt_options {
     size_t subscription_count;
     const char *will_topic, *will_payload; /* QoS 1, retained */
     /* The state holds no document: first connect as "{client_id}-config" with a clean start,
-     * subscribe `first_subscription` and `marker_topic`, publish a marker to that topic and open the
-     * real session when it is back (or after 10 s). The marker is not handed to on_message. */
+     * subscribe `first_subscription` and `marker_topic`, publish a marker to that topic and open
+     * the real session when it is back (or after 10 s). The marker is not handed to on_message. */
     bool config_first;
     const char *first_subscription, *marker_topic;
     uint64_t jitter_seed;
@@ -49,11 +49,11 @@ struct bs_mqtt_options {
 };
 
 enum bs_mqtt_phase {
-    BS_MQTT_WAITING,     /* for the next try */
+    BS_MQTT_WAITING, /* for the next try */
     BS_MQTT_CONNECTING,
     BS_MQTT_SUBSCRIBING, /* connected; not every SUBACK is there */
     BS_MQTT_ONLINE,
-    BS_MQTT_HELD,        /* left on purpose: bs_mqtt_hold */
+    BS_MQTT_HELD, /* left on purpose: bs_mqtt_hold */
     BS_MQTT_STOPPED,
 };
 
@@ -61,7 +61,7 @@ struct bs_mqtt_state {
     enum bs_mqtt_phase phase;
     uint64_t connects;        /* CONNACKs so far */
     uint64_t last_message_ns; /* CLOCK_MONOTONIC of the last one handed over, 0: none yet */
-    char error[160];          /* why the last try failed or the connection ended, "" if it did not */
+    char error[160]; /* why the last try failed or the connection ended, "" if it did not */
 };
 
 /* Copies the options' texts. The publisher thread starts and connects at once. */

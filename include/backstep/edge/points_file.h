@@ -16,7 +16,8 @@ enum bs_status bs_points_file_open(struct bs_points_file **ret, const char *path
                                    uint64_t max_bytes, int *ret_errno);
 
 /* Writes whole lines; a short write is finished or undone (no half line stays). */
-enum bs_status bs_points_file_write(struct bs_points_file *f, struct bs_slice lines, int *ret_errno);
+enum bs_status bs_points_file_write(struct bs_points_file *f, struct bs_slice lines,
+                                    int *ret_errno);
 
 void bs_points_file_close(struct bs_points_file *f);
 
