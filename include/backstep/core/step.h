@@ -28,6 +28,9 @@ enum bs_direction {
 
 char bs_direction_letter(enum bs_direction direction);
 
+/* False where no direction has that letter. */
+bool bs_direction_of_letter(char letter, enum bs_direction *ret);
+
 /* The optional measured fields: name in JSON, hard range (outside: the field is dropped and
  * counted, the step stays). Ranges from measured gait: see the reference page on step events. */
 #define BS_FIELDS(X)                                                                               \

@@ -1,0 +1,54 @@
+/* What slices of input are checked for. Must never read behind a slice's end, nor trust a byte. */
+#include "backstep/base/slice.h"
+
+/* Bytes from `at` that make one well-formed sequence (RFC 3629, the table of section 4), or 0. */
+static size_t sequence_bytes(const unsigned char *at, size_t left)
+{
+    unsigned char lead = at[0];
+    size_t bytes = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (bytes == 0 || lead > 0xf4 || bytes > left)
+        return 0;
+    for (size_t i = 1; i < bytes; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (lead == 0xe0 && at[1] < 0xa0) || (lead == 0xf0 && at[1] < 0x90);
+    bool surrogate = lead == 0xed && at[1] > 0x9f;
+    bool above = lead == 0xf4 && at[1] > 0x8f;
+    return overlong || surrogate || above ? 0 : bytes;
+}
+
+bool bs_slice_is_utf8(struct bs_slice s)
+{
+    const unsigned char *at = (const unsigned char *)s.at;
+    size_t left = s.length;
+    while (left > 0) {
+        uint64_t word;
+        if (left >= sizeof word) {
+            memcpy(&word, at, sizeof word);
+            if ((word & 0x8080808080808080u) == 0) {
+                at += sizeof word;
+                left -= sizeof word;
+                continue;
+            }
+        }
+        size_t bytes = sequence_bytes(at, left);
+        if (bytes == 0)
+            return false;
+        at += bytes;
+        left -= bytes;
+    }
+    return true;
+}
+
+bool bs_slice_is_id(struct bs_slice s)
+{
+    if (s.length == 0 || s.length > BS_ID_MAX)
+        return false;
+    for (size_t i = 0; i < s.length; i++) {
+        char c = s.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '_' || c == '-'))
+            return false;
+    }
+    return true;
+}
