@@ -2,11 +2,15 @@
  *
  * Both logs hold the same frame (edge/log.h draws it on disk); the body depends on the type:
  *
- *   intake  START    u32 format, u32 0, i64 wall offset proposed, u64 hash seed, u64 boottime in
- * ms, 16 bytes kernel boot id TICK     empty: a deadline was due CLOCK    i64 new offset, u8
- * stepped (0 slewed, 1 stepped) MESSAGE  u16 topic length, u16 correlation length, topic,
- * correlation, payload outbox  POINTS   u64 origin (position of the intake record it came of), u32
- * part, u32 points, then whole lines of line protocol, each with its newline
+ * In the intake:
+ *   START     0 u32 format   4 u32 0   8 i64 wall offset proposed   16 u64 hash seed
+ *             24 u64 boottime in ms   32 16 bytes kernel boot id
+ *   TICK      empty: a deadline was due
+ *   CLOCK     0 i64 new offset   8 u8 stepped (0 slewed, 1 stepped)
+ *   MESSAGE   0 u16 topic length   2 u16 correlation length   4 topic, correlation, payload
+ * In the outbox:
+ *   POINTS    0 u64 origin (position of the intake record it came of)   8 u32 part
+ *             12 u32 points   16 whole lines of line protocol, each with its newline
  *
  * All numbers little-endian. */
 #ifndef BACKSTEP_BASE_RECORD_H
@@ -80,8 +84,8 @@ void bs_message_head_write(uint16_t topic_length, uint16_t correlation_length,
 void bs_points_head_write(uint64_t origin, uint32_t part, uint32_t points,
                           uint8_t ret[BS_POINTS_HEAD_BYTES]);
 
-/* Each reads the body of a record of that type; BS_CORRUPT where the length does not fit. Slices
- * point into the record. */
+/* Each reads the body of a record of that type; BS_CORRUPT where the length does not fit or the
+ * format is not ours. Slices point into the record. */
 enum bs_status bs_start_body_read(struct bs_slice body, struct bs_start_body *ret);
 enum bs_status bs_clock_body_read(struct bs_slice body, struct bs_clock_body *ret);
 enum bs_status bs_message_body_read(struct bs_slice body, struct bs_message_body *ret);
