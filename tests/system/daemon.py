@@ -1,0 +1,155 @@
+"""backstepd and backstepctl as the tests drive them.
+
+The daemon's state folder and configuration live in the scene's folder and outlast its process.
+Must never look into the daemon other than an operator could: its documents, its log, its exit
+status.
+"""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from processes import Failure, wait_until
+
+
+def write_conf(path, sections):
+    lines = []
+    for section, keys in sections.items():
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {value}" for key, value in keys.items()]
+    Path(path).write_text("\n".join(lines) + "\n")
+
+
+class Daemon:
+    """One site's daemon: start it, kill it, ask it."""
+
+    def __init__(self, scene, build, mqtt_uri, influx_url=None, site="test", name="backstepd",
+                 **sections):
+        self.scene, self.site, self.name = scene, site, name
+        self.program = Path(build) / "backstepd"
+        self.state = scene.folder / f"{name}-state"
+        self.state.mkdir(mode=0o700)
+        self.conf = scene.folder / f"{name}.conf"
+        self.sections = {
+            "site": {"id": site},
+            "mqtt": {"uri": mqtt_uri},
+            "journal": {"directory": self.state},
+        }
+        if influx_url:
+            self.sections["influxdb"] = {"url": influx_url, "flush_ms": 200}
+        for section, keys in sections.items():
+            self.sections.setdefault(section, {}).update(keys)
+        write_conf(self.conf, self.sections)
+        self.child = None
+
+    def topic(self, rest):
+        return f"backstep/v1/{self.site}/{rest}"
+
+    def start(self):
+        self.child = self.scene.start(self.name, [self.program, "--config", self.conf],
+                                      env={"STATE_DIRECTORY": str(self.state)}, cwd=self.state)
+        return self
+
+    def start_online(self, broker, timeout=30):
+        self.start()
+        self.wait_online(broker, timeout)
+        return self
+
+    def kill(self):
+        self.child.kill()
+
+    def stop(self, timeout=20):
+        """An orderly end; anything but exit status 0 is a failure."""
+        status = self.child.terminate(timeout)
+        if status != 0:
+            raise Failure(f"backstepd ended with {status} after SIGTERM")
+
+    def freeze(self):
+        self.child.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.child.signal(signal.SIGCONT)
+
+    def log_text(self):
+        return self.child.text() if self.child else ""
+
+    def service(self, broker):
+        """The retained document of the daemon about itself, or None."""
+        with broker.client() as client:
+            client.subscribe(self.topic("service/backstepd"))
+            message = client.receive(2)
+        return json.loads(message.payload) if message else None
+
+    def wait_online(self, broker, timeout=30):
+        def online():
+            if not self.child.running():
+                raise Failure(f"backstepd ended with {self.child.process.returncode}")
+            document = self.service(broker)
+            return document and document.get("pid") == self.child.pid \
+                and document["state"] == "online" and document
+
+        return wait_until(online, timeout, "backstepd says that it is online")
+
+    def stop_for_books(self, broker):
+        """Stops it; its last document has the final numbers."""
+        pid = self.child.pid
+        self.stop()
+        document = self.service(broker)
+        if not document or document.get("pid") != pid or document["state"] != "offline":
+            raise Failure(f"no document of an orderly stop of {pid}, but {document}")
+        return document["books"]
+
+    def push(self, broker, kind, name, document, timeout=20):
+        """Pushes a configuration document, retained, and gives the daemon's answer to it."""
+        payload = document if isinstance(document, (bytes, str)) else json.dumps(document)
+        mark = os.urandom(8)
+        with broker.client() as client:
+            client.subscribe(self.topic(f"result/{kind}/{name}"))
+            client.publish(self.topic(f"config/{kind}/{name}"), payload, retain=True,
+                           correlation=mark)
+            end = time.monotonic() + timeout
+            while time.monotonic() < end:
+                message = client.receive(1)
+                if message and message.correlation == mark:
+                    return json.loads(message.payload)
+        raise Failure(f"no answer to config/{kind}/{name} within {timeout} s")
+
+    def settings(self, broker, **values):
+        answer = self.push(broker, "settings", "site", {"unknown_devices": "guest", **values})
+        if not answer["ok"]:
+            raise Failure(f"the settings were rejected: {answer}")
+
+
+class Sender:
+    """backstepctl simulate or replay in the background, and the truth it leaves."""
+
+    def __init__(self, scene, build, verb, broker, daemon, *arguments, name="sender", **options):
+        self.truth_file = scene.folder / f"{name}-truth.json"
+        command = [Path(build) / "backstepctl", verb, *arguments, "--uri", broker.uri,
+                   "--site", daemon.site, "--truth", self.truth_file, "--quiet"]
+        for key, value in options.items():
+            command += ["--" + key.replace("_", "-"), value]
+        self.child = scene.start(name, command)
+
+    def running(self):
+        return self.child.running()
+
+    def wait(self, timeout=300):
+        status = self.child.wait(timeout)
+        if status != 0:
+            raise Failure(f"{self.child.name} ended with {status}: {self.child.text()[-2000:]}")
+        return self.truth()
+
+    def truth(self):
+        return json.loads(self.truth_file.read_text())
+
+
+def guest_totals(truth):
+    """What the truth file says was sent, as {member: {direction: steps}} of guests."""
+    return {
+        f"guest-{device}": {
+            direction: sent["steps"] for direction, sent in directions.items() if sent["steps"]
+        } for device, directions in truth["sent"].items()
+    }

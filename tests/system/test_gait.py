@@ -1,0 +1,170 @@
+"""Real recordings through the whole line, against a calculation of this file's own.
+
+Formulas are those of the published interface; integers stay integers until the last division. Must
+never use a number that the daemon or the sender computed, but for when each trial was started.
+"""
+
+import collections
+import csv
+import math
+
+from harness import data_folder, expect, expect_balance, expect_true, wait_for_totals
+from daemon import guest_totals
+
+WINDOW_MS = 10_000
+RANGES = {
+    "step_ms": (140, 2200), "stride_ms": (300, 3000), "contact_ms": (50, 3000),
+    "step_mm": (30, 3000), "stride_mm": (100, 5500), "trunk_cdeg": (-4500, 6000),
+    "pitch_cdeg": (-6000, 6000), "vo_mm": (0, 300),
+}
+
+
+def read_table(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def fields_of(row):
+    """(fields within their hard ranges, how many were outside)"""
+    known = {name: int(row[name]) for name in RANGES if row[name]}
+    inside = {n: v for n, v in known.items() if RANGES[n][0] <= v <= RANGES[n][1]}
+    return inside, len(known) - len(inside)
+
+
+class Sum:
+    """Mean and sample standard deviation of integers, exactly until the last division."""
+
+    def __init__(self, values):
+        values = [value for value in values if value is not None]
+        self.n, self.total = len(values), sum(values)
+        self.squares = sum(value * value for value in values)
+
+    def mean(self, scale=1):
+        return self.total / (scale * self.n) if self.n else None
+
+    def deviation(self, scale=1):
+        if self.n < 2:
+            return None
+        spread = self.n * self.squares - self.total * self.total
+        return math.sqrt(spread / (self.n * (self.n - 1))) / scale
+
+
+def doubled_time(step):
+    """Step time in half milliseconds: so half of an odd stride time is still an integer."""
+    return 2 * step["step_ms"] if "step_ms" in step else step.get("stride_ms")
+
+
+def doubled_length(step):
+    return 2 * step["step_mm"] if "step_mm" in step else step.get("stride_mm")
+
+
+def symmetry(steps, direction):
+    left, right = (Sum(s["step_ms"] for s in steps if s["foot"] == foot and "step_ms" in s)
+                   for foot in "LR")
+    if direction not in "FB" or min(left.n, right.n) < 4:
+        return None
+    return 100 * (right.mean() - left.mean()) / (0.5 * (right.mean() + left.mean()))
+
+
+def expected_row(steps, direction):
+    """The fields of one gait_window row, without those that depend on when the steps arrived."""
+    def plain(name):
+        return Sum(step.get(name) for step in steps)
+
+    times, lengths = Sum(map(doubled_time, steps)), Sum(map(doubled_length, steps))
+    both = [(doubled_length(s), doubled_time(s)) for s in steps]
+    both = [(length, time) for length, time in both if length is not None and time is not None]
+    strides, time_mean, length_mean = plain("stride_ms"), times.mean(2), lengths.mean(2)
+    row = {
+        "steps": len(steps), "missed": 0,
+        "duration_s": times.total / 2000 if times.n else None,
+        "distance_m": lengths.total / 2000 if lengths.n else None,
+        "cadence_spm": 60_000 / time_mean if times.n else None,
+        "speed_mps": sum(b[0] for b in both) / sum(b[1] for b in both) if both else None,
+        "step_time_ms": time_mean, "step_time_sd_ms": plain("step_ms").deviation(),
+        "step_length_mm": length_mean, "step_length_sd_mm": lengths.deviation(2),
+        "stride_time_ms": strides.mean(),
+        "stride_time_cv_pct": 100 * strides.deviation() / strides.mean() if strides.n > 1 else None,
+        "contact_ms": plain("contact_ms").mean(),
+        "foot_pitch_deg": plain("pitch_cdeg").mean(100),
+        "trunk_pitch_deg": plain("trunk_cdeg").mean(100),
+        "trunk_pitch_sd_deg": plain("trunk_cdeg").deviation(100),
+        "vertical_oscillation_mm": plain("vo_mm").mean(),
+        "symmetry_pct": symmetry(steps, direction),
+    }
+    if times.n and lengths.n:
+        row["walk_ratio"] = length_mean / 1000 / row["cadence_spm"]
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def expected_rows(table, truth):
+    """({(member, direction, window start): row}, fields outside their hard range)"""
+    windows, outside = collections.defaultdict(list), 0
+    for row in table:
+        step, dropped = fields_of(row)
+        outside += dropped
+        step["foot"] = row["foot"]
+        device, start_ms = trial_of(truth, row)
+        at = start_ms + int(row["t_ms"])
+        windows[f"guest-{device}", row["dir"], at - at % WINDOW_MS].append(step)
+    return {key: expected_row(steps, key[1]) for key, steps in windows.items()}, outside
+
+
+def found_rows(influx):
+    rows = influx.rows("SELECT * FROM gait_window GROUP BY member, direction")
+    return {(row["member"], row["direction"], row["time"]): row for row in rows}
+
+
+ARRIVAL = {"late", "final", "lost"}
+TAGS = {"time", "site", "group", "drill", "phase", "member", "alias", "direction", "stored"}
+
+
+def expect_row(found, expected, key):
+    fields = {n: v for n, v in found.items() if v is not None and n not in TAGS | ARRIVAL}
+    expect(sorted(fields), sorted(expected), f"fields of {key}")
+    for name, value in expected.items():
+        near = math.isclose(fields[name], value, rel_tol=1e-6, abs_tol=1e-9)
+        same = fields[name] == value if isinstance(value, int) else near
+        expect_true(same, f"{name} of {key}: expected {value!r}, found {fields[name]!r}")
+
+
+def expect_rows(influx, expected):
+    found = found_rows(influx)
+    expect(sorted(set(found) ^ set(expected))[:5], [], "rows on one side only")
+    for key, row in expected.items():
+        expect_row(found[key], row, key)
+
+
+def replay(case, file):
+    """(table, truth, influx, books) of a recording that has gone through the whole line."""
+    path = data_folder() / file
+    broker, influx, daemon = case.line({"allowed_lateness_s": 3600})
+    truth = case.send("replay", broker, daemon, path, speed=0).wait()
+    wait_for_totals(influx, guest_totals(truth), 60)
+    books = daemon.stop_for_books(broker)
+    expect_balance(books)
+    return read_table(path), truth, influx, books
+
+
+def check(case, file):
+    table, truth, influx, books = replay(case, file)
+    expected, outside = expected_rows(table, truth)
+    expect_rows(influx, expected)
+    expect(books["steps_received"], len(table), "steps in the books")
+    expect(books["steps_counted"], len(table), "steps counted")
+    expect(books["field_out_of_range"], outside, "fields out of range")
+    case.notes.append(f"{len(table)} steps in {len(expected)} rows, {outside} fields out of range")
+    return table, influx, books
+
+
+def test_long_walk(case):
+    table, _influx, books = check(case, "long_walk.csv")
+    expect(len(table), 24_148, "rows of long_walk.csv")
+    expect(books["field_out_of_range"], 15, "strides out of range")
+
+
+def test_backward_walk(case):
+    _table, influx, _books = check(case, "backward_walk.csv")
+    by_direction = {row["direction"]: row["mean"] for row in influx.rows(
+        "SELECT mean(foot_pitch_deg) FROM gait_window GROUP BY direction")}
+    expect_true(by_direction["B"] < 0 < by_direction["F"], f"toe first backwards: {by_direction}")
