@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 void bs_buffer_init(struct bs_buffer *b, size_t max)
 {
@@ -130,21 +129,41 @@ void bs_buffer_add_json_string(struct bs_buffer *b, struct bs_slice s)
     bs_buffer_add_char(b, '"');
 }
 
+struct date {
+    int64_t year;
+    int month, day;
+};
+
+/* By hand, for gmtime_r reads the environment and a time zone file. Years are counted from the
+ * first of March, so that the leap day is the last: of 400, 100, 4 and 1 years in turn. */
+static struct date date_of_days(int64_t days)
+{
+    enum { PER_400 = 146097, PER_100 = 36524, PER_4 = 1461, PER_1 = 365, TO_1970 = 719468 };
+    days += TO_1970;
+    int64_t cycles = (days >= 0 ? days : days - PER_400 + 1) / PER_400;
+    int rest = (int)(days - cycles * PER_400);
+    int hundreds = rest / PER_100 < 3 ? rest / PER_100 : 3;
+    rest -= hundreds * PER_100;
+    int fours = rest / PER_4;
+    rest -= fours * PER_4;
+    int ones = rest / PER_1 < 3 ? rest / PER_1 : 3;
+    rest -= ones * PER_1;
+    int month = (5 * rest + 2) / 153; /* 0 = March; five months have 153 days */
+    struct date date = {
+        .year = cycles * 400 + hundreds * 100 + fours * 4 + ones + (month >= 10),
+        .month = month >= 10 ? month - 9 : month + 3,
+        .day = rest - (153 * month + 2) / 5 + 1,
+    };
+    return date;
+}
+
 void bs_buffer_add_iso_time(struct bs_buffer *b, int64_t wall_ms)
 {
-    int64_t part = wall_ms % 1000;
-    int64_t seconds = wall_ms / 1000;
-    if (part < 0) {
-        part += 1000;
-        seconds -= 1;
-    }
-    time_t t = (time_t)seconds;
-    struct tm utc;
-    if (!gmtime_r(&t, &utc)) {
-        b->failed = true;
-        return;
-    }
-    bs_buffer_add_format(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
-                         utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                         (int)part);
+    enum { DAY_MS = 86400000 };
+    int64_t days = wall_ms / DAY_MS - (wall_ms % DAY_MS < 0);
+    int ms = (int)(wall_ms - days * DAY_MS);
+    struct date date = date_of_days(days);
+    bs_buffer_add_format(b, "%04lld-%02d-%02dT%02d:%02d:%02d.%03dZ", (long long)date.year,
+                         date.month, date.day, ms / 3600000, ms / 60000 % 60, ms / 1000 % 60,
+                         ms % 1000);
 }
