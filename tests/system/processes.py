@@ -96,7 +96,8 @@ class Scene(contextlib.AbstractContextManager):
     def __init__(self, prefix="backstep-"):
         self.folder = Path(tempfile.mkdtemp(prefix=prefix))
         self.children = []
-        self.keep = False
+        self.outlive = False  # processes started from now on survive a killed parent
+        self.keep = False  # leaving the scene undoes nothing
         atexit.register(self.close)
 
     def __exit__(self, *exception):
@@ -104,7 +105,7 @@ class Scene(contextlib.AbstractContextManager):
 
     def start(self, name, command, **options):
         log = self.folder / f"{name}.log"
-        child = Child(name, command, log, outlive=self.keep, **options)
+        child = Child(name, command, log, outlive=self.outlive, **options)
         self.children.append(child)
         return child
 
@@ -119,15 +120,28 @@ class Scene(contextlib.AbstractContextManager):
         atexit.unregister(self.close)
         if self.keep:
             return
-        self.end(self.children)
-        self.children = []
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with undisturbed():
+            self.end(self.children)
+            self.children = []
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def logs(self, lines=40):
         """The end of what each process said, for a failure's report."""
         for path in sorted(self.folder.rglob("*.log")):
             tail = path.read_text(errors="replace").splitlines()[-lines:]
             yield "\n".join([f"--- {path.name}"] + ["    " + line for line in tail])
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """A second Ctrl-C must not leave half of it behind."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
 
 
 def end_by_exception():
