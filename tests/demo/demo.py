@@ -92,7 +92,7 @@ class Table:
         lines = [head] + [
             self.paint(self.line(member, row, sum(totals.get(member, {}).values())), row)
             for member, row in sorted(newest.items())]
-        over = f"\033[{self.drawn}A" if self.moves and self.drawn else ""
+        over = f"\033[{self.drawn}A\033[J" if self.moves and self.drawn else ""
         end = "\033[K\n" if self.moves else "\n"
         self.output.write(over + "".join(line + end for line in lines))
         self.output.flush()

@@ -53,6 +53,7 @@ def read_arguments():
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--short", dest="long", action="store_false", help="the default")
     length.add_argument("--long", action="store_true", help="more kills, longer outages")
+    parser.set_defaults(long=False)
     return parser.parse_args()
 
 
