@@ -4,15 +4,18 @@
  * to be written to the database). A process that dies loses nothing that was appended; power loss
  * is covered up to bs_log_synced().
  *
- *   DIRECTORY/NAME.lock               flock and pid of the owner
+ *   DIRECTORY/NAME.lock     flock and pid of the owner
+ *   DIRECTORY/NAME.marks    two slots, 4096 apart: 0 u64 generation  8 16 u64  136 u32 CRC-32
  *   DIRECTORY/NAME-<first position, 16 hex digits>.seg
- *       header, 64 bytes   0 "BSLOG\0"  6 u16 format  8 u64 first position  16 u64 segment bytes
+ *       header, 64 bytes    0 "BSLOG\0"  6 u16 format  8 u64 first position  16 u64 segment bytes
  *                          24 zero … 60 u32 CRC-32 of 0..59
- *       records, each 8-aligned:
- *                          0 u32 CRC-32 of all behind it  4 u32 body length  8 u64 position
- *                         16 i64 tick  24 u8 type  25 u8 flags  26 u16 0  28 u32 0  32 body,
- * padding DIRECTORY/NAME.marks              two slots of 16 u64, a generation and a CRC-32 each
+ *       records, 8-aligned  0 u32 CRC-32 of 4 .. end of the body  4 u32 body length  8 u64 position
+ *                          16 i64 tick  24 u8 type (not 0)  25 u8 flags  26 zero  32 body, zeros
+ *       zeros behind the last record
+ *   *.damaged               what recovery set aside
  *
+ * A segment ends where the next one's positions begin, if that is before its last byte: after a
+ * failed sync a new segment replaces the unsynced rest of the old one.
  * A position is a byte offset over the log's whole life: first position + offset behind the header.
  *
  * Threads: append from any thread; read, seek, release and marks from the owner's thread only; the
@@ -30,15 +33,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define BS_LOG_MARKS 16
+#define BS_LOG_MARKS             16
+#define BS_LOG_SEGMENT_BYTES_MIN 4096
 
 struct bs_log;
 
 struct bs_log_options {
-    const char *directory; /* created 0700 where absent */
-    const char *name;      /* "intake", "outbox" */
-    uint64_t segment_bytes;
-    uint64_t max_bytes; /* of all segments; at least three of them */
+    const char *directory;  /* created 0700 where absent */
+    const char *name;       /* "intake", "outbox" */
+    uint64_t segment_bytes; /* at least BS_LOG_SEGMENT_BYTES_MIN, a multiple of 8 */
+    uint64_t max_bytes;     /* of all segments; at least three of them */
     /* What is left of the last possible segment when the log counts as full: room for what is in
      * flight. Appends still succeed until the segment's end. */
     uint64_t reserve_bytes;
@@ -78,40 +82,49 @@ struct bs_log_condition {
 };
 
 /* Opens or creates. BS_BUSY where another process holds it; BS_IO, BS_NO_SPACE with ret_recovery's
- * message. With `on_record` NULL the log may be opened for reading tests the same way. */
+ * message, BS_INVALID for sizes that cannot be or a segment of another version. Between segments
+ * that were lost positions may jump. With `on_record` NULL the log may be opened for reading tests
+ * the same way. */
 enum bs_status bs_log_open(struct bs_log **ret, const struct bs_log_options *options,
                            struct bs_log_recovery *ret_recovery);
 
 /* Stops the thread, syncs, unmaps. */
 void bs_log_close(struct bs_log *log);
 
-/* Appends one record, its body the parts one behind the other; stamps it. BS_FULL where not even
- * the reserve has room, BS_IO, BS_NO_SPACE where the record could not be made durable as promised.
+/* Appends one record, its body the parts (at most 8) one behind the other; stamps it. BS_FULL where
+ * not even the reserve has room, BS_IO, BS_NO_SPACE where the record could not be made durable as
+ * promised (with sync_ms 0 it may be read all the same), BS_INVALID where no segment could hold it.
  * ret_position (may be NULL) = where the record ends. Thread-safe. */
 enum bs_status bs_log_append(struct bs_log *log, enum bs_record_type type, uint8_t flags,
                              const struct bs_slice *parts, size_t part_count,
                              uint64_t *ret_position);
 
 /* The next record behind the reader's place, which moves behind it. The record's body points into
- * the log and holds until bs_log_release passes it. False where there is none. Damage found while
- * reading was already cut away at open; a record that fails its CRC now is our bug or bad memory
- * and ends reading with `trouble`. */
+ * the log and holds until bs_log_release passes it. False where there is none. What is read was
+ * checked at open or written by this process, so the CRC is not looked at again; a record that does
+ * not stand where it must is bad memory and ends reading with BS_LOG_IO_ERROR, EBADMSG. */
 bool bs_log_read(struct bs_log *log, struct bs_record *ret);
 
 /* The reader found nothing and will not look again before on_record. False (and not asleep) where a
  * record has come meanwhile. */
 bool bs_log_sleep(struct bs_log *log);
 
-/* Moves the reader; `position` must be a record's (first .. head). */
+/* Moves the reader, which begins at bs_log_first; `position` must be a record's (first .. head). */
 void bs_log_seek(struct bs_log *log, uint64_t position);
 
 /* Everything before `position` is no longer needed: segments wholly before it are deleted, but for
- * the one that holds the head. */
+ * the one that holds the head, by the log's thread. A reader that stands before it is moved to it.
+ */
 void bs_log_release(struct bs_log *log, uint64_t position);
 
-/* Discards all records at and behind `position` (a record's); only before anything was appended in
- * this run. For outbox rows whose intake record vanished in a power loss. */
+/* Discards all records at and behind `position` (a record's, not before bs_log_first); only before
+ * anything was appended in this run. For outbox rows whose intake record vanished in a power loss.
+ * After BS_IO or BS_NO_SPACE the log is only good for bs_log_close. */
 enum bs_status bs_log_truncate(struct bs_log *log, uint64_t position);
+
+/* The next record will stand at `position` (8-aligned) where the head is before it; as truncate,
+ * only before anything was appended. For a snapshot that lies beyond what a power loss left. */
+enum bs_status bs_log_continue_at(struct bs_log *log, uint64_t position);
 
 /* Counters of the owner's that live beside the log (cursor, dropped, …): kept over restarts, made
  * durable with the next sync. */
@@ -124,7 +137,8 @@ uint64_t bs_log_head(const struct bs_log *log);
 /* Everything before it is on the disk. */
 uint64_t bs_log_synced(const struct bs_log *log);
 
-/* Calls on_change once when bs_log_synced() reaches `position`. */
+/* Calls on_change once when bs_log_synced() reaches `position`; one watch, the newest, at a time.
+ */
 void bs_log_watch_sync(struct bs_log *log, uint64_t position);
 
 struct bs_log_condition bs_log_condition(const struct bs_log *log);
