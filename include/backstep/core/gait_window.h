@@ -1,0 +1,27 @@
+/* The `gait_window` row: figures over the steps of one window, one member, one direction. */
+#ifndef BACKSTEP_CORE_GAIT_WINDOW_H
+#define BACKSTEP_CORE_GAIT_WINDOW_H
+
+#include "backstep/core/line.h"
+#include "backstep/core/sums.h"
+#include "backstep/core/tags.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bs_gait_window {
+    const struct bs_tags *tags;
+    enum bs_direction direction;
+    bool stored, final;
+    int64_t start_ms;
+    const struct bs_totals *totals;
+};
+
+/* The row as a line; a field without data is left out. The slice holds until `line` is used again.
+ *
+ *   cadence_spm = 60000 / mean step time [ms]        walk_ratio = mean length [m] / cadence
+ *   speed_mps   = Σ length / Σ time over steps that have both
+ *   symmetry_pct = 100·(R−L)/(0.5·(R+L)) of mean step time by foot, F and B only, ≥ 4 a side */
+struct bs_slice bs_gait_window_write(const struct bs_gait_window *row, struct bs_line *line);
+
+#endif

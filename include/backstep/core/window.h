@@ -1,0 +1,92 @@
+/* Event-time windows and their `gait_window` rows.
+ *
+ * A row lives from its first step until its window is final; late steps correct it until then. All
+ * rows of one window lie in one frame. A row is written when it has been dirty for `refresh_ms`, at
+ * its window's end if dirty, and when final. Times here are wall times but for the age of dirt.
+ *
+ * The formulas of the fields stand in the reference page on rows; the sums are exact (sums.h). */
+#ifndef BACKSTEP_CORE_WINDOW_H
+#define BACKSTEP_CORE_WINDOW_H
+
+#include "backstep/base/status.h"
+#include "backstep/base/time.h"
+#include "backstep/core/effects.h"
+#include "backstep/core/sums.h"
+#include "backstep/core/tags.h"
+#include "backstep/core/tiling.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Bounds. Rows: 8 Mi of 176 bytes are 1.4 GiB, twice what 100 000 members need at five minutes'
+ * lateness. Windows a member may have open: interface says 4096 stored ones; live ones likewise. */
+#define BS_WINDOW_ROWS_MAX        (8u << 20)
+#define BS_WINDOW_MEMBER_ROWS_MAX 4096u
+
+struct bs_windows;
+
+/* What one member holds here; zero it before the first use. */
+struct bs_window_member {
+    uint32_t rows[2]; /* open ones: live, stored */
+    uint32_t recent;  /* the row of the last step, 0: none. A hint that saves the look-up */
+};
+
+struct bs_window_key {
+    struct bs_tags *tags;
+    int64_t time_ms; /* event time, not before the tiling's floor */
+    enum bs_direction direction;
+    bool stored;
+};
+
+/* Where a step belongs; valid until the next call that changes the windows. */
+struct bs_window_place {
+    int64_t start_ms, end_ms;
+    uint32_t row; /* 0: not open yet */
+};
+
+enum bs_status bs_windows_new(struct bs_windows **ret, int64_t size_ms);
+void bs_windows_free(struct bs_windows *w);
+
+/* Sets the lateness from now on; what is final stays final. */
+void bs_windows_set_lateness(struct bs_windows *w, int64_t live_ms, int64_t stored_ms);
+void bs_windows_set_size(struct bs_windows *w, int64_t size_ms, struct bs_wall_ms arrival,
+                         int64_t max_future_ms);
+void bs_windows_set_refresh(struct bs_windows *w, int64_t refresh_ms);
+
+/* Moves the time on: from here on no window that ended `lateness` before takes a step. */
+void bs_windows_advance(struct bs_windows *w, struct bs_wall_ms now);
+
+/* True where an event time's window is final: the step is too late. */
+bool bs_windows_too_late(const struct bs_windows *w, int64_t time_ms, bool stored);
+
+/* Looks the place up; changes nothing. */
+struct bs_window_place bs_windows_find(const struct bs_windows *w, const struct bs_window_member *m,
+                                       const struct bs_window_key *key);
+
+/* Makes sure that bs_windows_add has what it needs at that place: true where it has, false where a
+ * bound or memory is reached. */
+bool bs_windows_reserve(struct bs_windows *w, const struct bs_window_member *m,
+                        const struct bs_window_key *key, const struct bs_window_place *place);
+
+/* Adds one step to a place that was reserved. `m` must outlive the row. */
+void bs_windows_add(struct bs_windows *w, struct bs_window_member *m,
+                    const struct bs_window_key *key, const struct bs_window_place *place,
+                    const struct bs_sample *sample, struct bs_tick_ms now);
+
+/* The wall time of the next window end or final, and the tick at which the oldest dirt is due. */
+struct bs_wall_ms bs_windows_wall_deadline(const struct bs_windows *w);
+struct bs_tick_ms bs_windows_tick_deadline(const struct bs_windows *w);
+
+/* Fire what is due. */
+void bs_windows_fire_wall(struct bs_windows *w, struct bs_wall_ms now,
+                          const struct bs_effects *effects);
+void bs_windows_fire_tick(struct bs_windows *w, struct bs_tick_ms now,
+                          const struct bs_effects *effects);
+
+/* After a stepped clock: every open window is final now; nothing before the last of them opens
+ * again, whatever the new time says. */
+void bs_windows_finalise_all(struct bs_windows *w, const struct bs_effects *effects);
+
+uint32_t bs_windows_open_rows(const struct bs_windows *w);
+
+#endif
