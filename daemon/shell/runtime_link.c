@@ -1,0 +1,197 @@
+/* The broker's side of the runtime. Persist, then acknowledge: the client acknowledges a message
+ * when on_message returns, and on_message returns when the intake log has it. Must never wait for
+ * the broker on the loop's thread but when it stops. */
+#include "runtime_parts.h"
+
+#include "backstep/core/decode.h"
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* A payload is kept up to one byte over the bound: enough to be rejected as too large. */
+#define PAYLOAD_KEPT_MAX (BS_MESSAGE_BYTES_MAX + 1)
+
+/* When not even the reserve has room (the link is being left by then), the broker has to wait: this
+ * is back-pressure, the last resort. */
+#define BLOCKED_LOOK_NS  20000000
+
+static void append_or_wait(struct bs_runtime *rt, uint8_t flags, const struct bs_slice *parts,
+                           size_t count)
+{
+    while (bs_log_append(rt->intake, BS_RECORD_MESSAGE, flags, parts, count, NULL) != BS_OK &&
+           !atomic_load(&rt->stopping)) {
+        struct timespec wait = {0, BLOCKED_LOOK_NS};
+        nanosleep(&wait, NULL);
+    }
+}
+
+static void on_message(void *context, const struct bs_mqtt_message *m)
+{
+    struct bs_runtime *rt = context;
+    uint8_t head[BS_MESSAGE_HEAD_BYTES];
+    bs_message_head_write((uint16_t)m->topic.length, (uint16_t)m->correlation.length, head);
+    struct bs_slice parts[] = {bs_slice_of(head, sizeof head), m->topic, m->correlation,
+                               m->payload};
+    if (parts[3].length > PAYLOAD_KEPT_MAX)
+        parts[3].length = PAYLOAD_KEPT_MAX;
+    append_or_wait(rt, m->retained ? BS_RECORD_RETAINED : 0, parts, 4);
+}
+
+static void on_change(void *context)
+{
+    struct bs_runtime *rt = context;
+    atomic_store(&rt->look_around, true);
+    uv_async_send(&rt->wake);
+}
+
+static void below_root(const struct bs_runtime *rt, const char *rest, char *ret, size_t bytes)
+{
+    snprintf(ret, bytes, "%s/%s/%s", rt->conf->mqtt.topic_root, rt->conf->site.id, rest);
+}
+
+enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
+{
+    const struct bs_conf *c = rt->conf;
+    char config[512], device[512], service[512], marker[512], rest[128];
+    below_root(rt, "config/#", config, sizeof config);
+    below_root(rt, "device/#", device, sizeof device);
+    snprintf(rest, sizeof rest, "service/%s", c->site.instance);
+    below_root(rt, rest, service, sizeof service);
+    snprintf(rest, sizeof rest, "service/%s/marker", c->site.instance);
+    below_root(rt, rest, marker, sizeof marker);
+    const struct bs_mqtt_subscription subscriptions[] = {{config, true}, {device, false}};
+    struct bs_mqtt_options options = {
+        .uri = c->mqtt.uri,
+        .version = c->mqtt.version,
+        .client_id = c->mqtt.client_id,
+        .username = c->mqtt.username,
+        .password = c->mqtt.password,
+        .ca_file = c->mqtt.ca_file,
+        .cert_file = c->mqtt.cert_file,
+        .key_file = c->mqtt.key_file,
+        .session_expiry_s = c->mqtt.session_expiry_s,
+        .receive_maximum = c->mqtt.receive_maximum,
+        .keepalive_s = c->mqtt.keepalive_s,
+        .subscriptions = subscriptions,
+        .subscription_count = 2,
+        .will_topic = service,
+        .will_payload = "{\"state\":\"offline\"}",
+        .first_subscription = config,
+        .marker_topic = marker,
+        .jitter_seed = rt->fold.start.hash_seed,
+        .on_message = on_message,
+        .on_change = on_change,
+        .context = rt,
+    };
+    bs_buffer_reset(&rt->service_topic);
+    bs_buffer_add_text(&rt->service_topic, service);
+    return bs_mqtt_start(&rt->mqtt, &options);
+}
+
+/* Without a single document every step of a night would be rejected as unknown: they come first. */
+void bs_runtime_link_connect(struct bs_runtime *rt)
+{
+    bs_mqtt_connect(rt->mqtt, bs_engine_documents(rt->engine) == 0);
+}
+
+void bs_runtime_link_stop(struct bs_runtime *rt)
+{
+    if (rt->mqtt)
+        bs_mqtt_stop(rt->mqtt);
+    rt->mqtt = NULL;
+}
+
+void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication)
+{
+    struct bs_mqtt_publication p = {.topic = publication->topic,
+                                    .payload = publication->payload,
+                                    .correlation = publication->correlation,
+                                    .qos = publication->qos,
+                                    .retained = publication->retained,
+                                    .expiry_s = publication->expiry_s};
+    if (rt->mqtt && bs_mqtt_publish(rt->mqtt, &p) != BS_OK)
+        bs_report(BS_LOG_WARNING, "cannot publish on %.*s: too many topics wait",
+                  (int)p.topic.length, p.topic.at);
+}
+
+/* Conditions. */
+
+static const char *trouble_words(enum bs_log_trouble trouble)
+{
+    switch (trouble) {
+    case BS_LOG_WELL:
+        return "well";
+    case BS_LOG_AT_BOUND:
+        return "is full: its bound (max_mb) is reached";
+    case BS_LOG_DISK_FULL:
+        return "has no room for another segment";
+    case BS_LOG_IO_ERROR:
+        break;
+    }
+    return "cannot be written safely";
+}
+
+static void find_reason(struct bs_runtime *rt, char *ret, size_t bytes)
+{
+    struct bs_log_condition intake = bs_log_condition(rt->intake);
+    ret[0] = 0;
+    if (intake.trouble != BS_LOG_WELL)
+        snprintf(ret, bytes, "the intake in %.150s %s%s%s", rt->conf->journal.directory,
+                 trouble_words(intake.trouble), intake.error ? ": " : "",
+                 intake.error ? strerror(intake.error) : "");
+    else if (rt->fold.backlog)
+        snprintf(ret, bytes, "the outbox in %.150s takes no rows: %s", rt->conf->journal.directory,
+                 bs_status_text(rt->fold.trouble));
+}
+
+static void follow_conditions(struct bs_runtime *rt)
+{
+    char reason[sizeof rt->reason];
+    find_reason(rt, reason, sizeof reason);
+    if (strcmp(reason, rt->reason) == 0)
+        return;
+    memcpy(rt->reason, reason, sizeof reason);
+    bool stalled = reason[0] != 0;
+    if (stalled)
+        bs_report(BS_LOG_ERROR, "stalled: %s; the broker keeps what comes meanwhile", reason);
+    else
+        bs_report(BS_LOG_INFO, "no longer stalled");
+    bs_runtime_tell(rt, stalled ? "stalled" : "online");
+    bool away = bs_log_condition(rt->intake).trouble != BS_LOG_WELL;
+    if (away != rt->stalled) {
+        rt->stalled = away;
+        if (away)
+            bs_mqtt_hold(rt->mqtt);
+        else
+            bs_mqtt_resume(rt->mqtt);
+    }
+}
+
+static void follow_broker(struct bs_runtime *rt)
+{
+    struct bs_mqtt_state state;
+    bs_mqtt_get_state(rt->mqtt, &state);
+    bool is_new = strcmp(state.error, rt->last_error) != 0;
+    if (state.phase == BS_MQTT_ONLINE && rt->last_phase != BS_MQTT_ONLINE) {
+        bs_report(BS_LOG_INFO, "online at %s", rt->conf->mqtt.uri);
+        bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");
+        rt->last_error[0] = 0;
+    } else if (state.phase == BS_MQTT_WAITING && state.error[0] &&
+               (is_new || rt->last_phase == BS_MQTT_ONLINE)) {
+        bs_report(BS_LOG_WARNING, "no broker at %s: %s; trying again", rt->conf->mqtt.uri,
+                  state.error);
+        memcpy(rt->last_error, state.error, sizeof rt->last_error);
+        bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");
+    }
+    rt->last_phase = state.phase;
+}
+
+void bs_runtime_look_around(struct bs_runtime *rt)
+{
+    if (!rt->mqtt)
+        return;
+    follow_conditions(rt);
+    follow_broker(rt);
+}

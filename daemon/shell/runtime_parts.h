@@ -1,0 +1,93 @@
+/* The runtime's insides, shared by its parts: runtime.c (life), runtime_loop.c (records and
+ * deadlines), runtime_link.c (the broker), runtime_beat.c (what happens every ten seconds). */
+#ifndef BACKSTEP_SHELL_RUNTIME_PARTS_H
+#define BACKSTEP_SHELL_RUNTIME_PARTS_H
+
+#include "backstep/base/buffer.h"
+#include "backstep/base/time.h"
+#include "backstep/core/books.h"
+#include "backstep/core/timekeeper.h"
+#include "backstep/edge/clock.h"
+#include "backstep/edge/conf.h"
+#include "backstep/edge/log.h"
+#include "backstep/edge/mqtt.h"
+#include "fold.h"
+#include "outlet.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+enum { BS_TIMER_PAUSE, BS_TIMER_DEADLINE, BS_TIMER_BEAT, BS_TIMER_WATCHDOG, BS_TIMER_COUNT };
+
+enum bs_reload { BS_RELOAD_NONE, BS_RELOAD_CLOSING, BS_RELOAD_READY };
+
+struct bs_runtime {
+    struct bs_conf *conf, fresh; /* fresh: read again, not in force yet */
+    const char *conf_path;
+    enum bs_reload reload; /* nothing is folded meanwhile: the intake is the queue */
+
+    uv_loop_t loop;
+    uv_async_t wake; /* from other threads: records, conditions, the broker's state */
+    uv_idle_t busy;  /* active while there is more to fold */
+    uv_timer_t timers[BS_TIMER_COUNT];
+    uv_signal_t signals[3];
+
+    struct bs_clock clock;
+    struct bs_log *intake, *outbox;
+    struct bs_engine *engine;
+    struct bs_fold fold;
+    struct bs_outlet *outlet;
+    struct bs_mqtt *mqtt;
+
+    atomic_bool stopping;    /* read by the broker's thread too */
+    atomic_bool look_around; /* a condition or the broker's state has changed */
+    bool stop_wanted;        /* a stop came while the configuration was read again */
+    bool stalled;            /* away from the broker */
+    char reason[320];        /* why, "" while it is not */
+    struct bs_mono_ns started;
+    struct bs_timekeeper timekeeper;
+    uint64_t slowest_turn_ns;  /* since the last service document */
+    uint64_t watched_position; /* folded when the watchdog was fed last */
+
+    struct bs_buffer service_topic, document, sentence;
+    enum bs_mqtt_phase last_phase;
+    char last_error[160]; /* of the broker, as reported last */
+    uint64_t reported_rejects[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT];
+    uint64_t report_due_ns[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT];
+    int exit_status;
+};
+
+/* runtime.c: the outlet is closed, the fresh configuration comes into force. */
+void bs_runtime_finish_reload(struct bs_runtime *rt);
+
+/* runtime_loop.c */
+
+/* Folds what is there, for at most 10 ms, and arranges to be called again. */
+void bs_runtime_turn(struct bs_runtime *rt);
+
+void bs_runtime_on_wake(uv_async_t *wake);
+void bs_runtime_on_busy(uv_idle_t *busy);
+void bs_runtime_on_timer(uv_timer_t *timer);
+
+/* runtime_link.c */
+
+/* Readies the client and its slots; nothing connects before bs_runtime_link_connect. */
+enum bs_status bs_runtime_link_start(struct bs_runtime *rt);
+void bs_runtime_link_connect(struct bs_runtime *rt);
+void bs_runtime_link_stop(struct bs_runtime *rt);
+void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication);
+
+/* Follows the conditions of logs and broker: stalls, resumes, reports changes. */
+void bs_runtime_look_around(struct bs_runtime *rt);
+
+/* runtime_beat.c */
+
+void bs_runtime_beat(struct bs_runtime *rt);
+void bs_runtime_watchdog(struct bs_runtime *rt);
+
+/* Publishes the service document and tells systemd the sentence. */
+void bs_runtime_tell(struct bs_runtime *rt, const char *state);
+
+#endif

@@ -1,0 +1,135 @@
+/* The service document. Must never name a member: it is read by whoever may read the broker. */
+#include "service.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static double seconds(int64_t ms)
+{
+    return (double)ms / 1000;
+}
+
+/* From the kernel, which knows; 0 where /proc is hidden. */
+static unsigned long long resident_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (!statm)
+        return 0;
+    if (fscanf(statm, "%*u %llu", &pages) != 1)
+        pages = 0;
+    fclose(statm);
+    return pages * (unsigned long long)sysconf(_SC_PAGESIZE);
+}
+
+static void add_mqtt(const struct bs_service_view *v, struct bs_buffer *out)
+{
+    bool connected = v->mqtt.phase == BS_MQTT_ONLINE || v->mqtt.phase == BS_MQTT_SUBSCRIBING;
+    bs_buffer_add_format(
+        out, "\"mqtt\":{\"connected\":%s,\"last_message_age_s\":", connected ? "true" : "false");
+    if (v->last_message_age_ms < 0)
+        bs_buffer_add_text(out, "null");
+    else
+        bs_buffer_add_format(out, "%.3f", seconds(v->last_message_age_ms));
+    bs_buffer_add_text(out, "},");
+}
+
+static const char *influx_word(enum bs_outlet_influx state)
+{
+    switch (state) {
+    case BS_OUTLET_INFLUX_RETRYING:
+        return "retrying";
+    case BS_OUTLET_INFLUX_REFUSED:
+        return "refused";
+    case BS_OUTLET_INFLUX_NONE:
+    case BS_OUTLET_INFLUX_OK:
+        break;
+    }
+    return "ok";
+}
+
+/* A server's words may be anything: what is not UTF-8 would spoil the whole document. */
+static struct bs_slice presentable(const char *text)
+{
+    struct bs_slice s = bs_slice_text(text);
+    return bs_slice_is_utf8(s) ? s : BS_SLICE("(an answer that is not text)");
+}
+
+static void add_influx(const struct bs_service_view *v, struct bs_buffer *out)
+{
+    bs_buffer_add_format(
+        out, "\"influxdb\":{\"state\":\"%s\",\"error\":", influx_word(v->outlet.influx));
+    bs_buffer_add_json_string(out, presentable(v->outlet.error));
+    bs_buffer_add_text(out, "},");
+}
+
+static void add_outbox(const struct bs_service_view *v, struct bs_buffer *out)
+{
+    const struct bs_outlet_state *o = &v->outlet;
+    bs_buffer_add_format(out,
+                         "\"outbox\":{\"points\":%llu,\"bytes\":%llu,\"oldest_s\":%.3f,"
+                         "\"delivered\":%llu,\"dropped\":%llu,\"dead_letters\":%llu,"
+                         "\"points_expired\":%llu},",
+                         (unsigned long long)o->points, (unsigned long long)o->bytes,
+                         seconds(v->outbox_oldest_age_ms), (unsigned long long)o->delivered,
+                         (unsigned long long)o->dropped, (unsigned long long)o->dead_letters,
+                         (unsigned long long)o->points_expired);
+}
+
+void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out)
+{
+    bs_buffer_reset(out);
+    bs_buffer_add_format(out, "{\"state\":\"%s\",\"reason\":", v->state);
+    bs_buffer_add_json_string(out, presentable(v->reason));
+    bs_buffer_add_format(out, ",\"version\":\"%s\",\"uptime_s\":%.3f,\"pid\":%d,", BACKSTEP_VERSION,
+                         seconds(v->uptime_ms), (int)getpid());
+    add_mqtt(v, out);
+    add_influx(v, out);
+    bs_buffer_add_text(out, "\"books\":");
+    bs_books_write(v->books, out);
+    bs_buffer_add_format(out, ",\"intake\":{\"lag_bytes\":%llu,\"lag_s\":%.3f},",
+                         (unsigned long long)v->lag_bytes, seconds(v->lag_ms));
+    add_outbox(v, out);
+    bs_buffer_add_format(out, "\"held\":{\"members\":%u,\"devices\":%u,\"windows\":%u},",
+                         v->held.members, v->held.devices, v->held.windows);
+    bs_buffer_add_format(out,
+                         "\"rss_bytes\":%llu,\"slowest_turn_ms\":%.3f,"
+                         "\"config\":{\"not_on_broker\":[]}}",
+                         resident_bytes(), (double)v->slowest_turn_ns / 1e6);
+}
+
+static const char *broker_words(enum bs_mqtt_phase phase)
+{
+    switch (phase) {
+    case BS_MQTT_WAITING:
+    case BS_MQTT_CONNECTING:
+        return "waiting for the broker at";
+    case BS_MQTT_SUBSCRIBING:
+        return "subscribing at";
+    case BS_MQTT_ONLINE:
+        return "online at";
+    case BS_MQTT_HELD:
+        return "stalled, away from";
+    case BS_MQTT_STOPPED:
+        break;
+    }
+    return "stopped, was at";
+}
+
+void bs_service_sentence(const struct bs_service_view *v, struct bs_buffer *out)
+{
+    bs_buffer_reset(out);
+    bs_buffer_add_format(out, "%s %.200s", broker_words(v->mqtt.phase), v->broker);
+    if (v->mqtt.phase != BS_MQTT_ONLINE && v->mqtt.error[0])
+        bs_buffer_add_format(out, " (%s)", v->mqtt.error);
+    if (v->reason[0])
+        bs_buffer_add_format(out, " (%.200s)", v->reason);
+    bs_buffer_add_format(out, "; %llu steps counted", (unsigned long long)v->books->steps_counted);
+    if (v->outlet.influx == BS_OUTLET_INFLUX_RETRYING ||
+        v->outlet.influx == BS_OUTLET_INFLUX_REFUSED)
+        bs_buffer_add_format(out, "; InfluxDB %s, %llu rows wait: %.200s",
+                             v->outlet.influx == BS_OUTLET_INFLUX_REFUSED ? "refuses"
+                                                                          : "does not answer",
+                             (unsigned long long)v->outlet.points, v->outlet.error);
+}

@@ -1,0 +1,35 @@
+/* The daemon about itself: the document on service/{instance}, and one sentence for systemd. */
+#ifndef BACKSTEP_SHELL_SERVICE_H
+#define BACKSTEP_SHELL_SERVICE_H
+
+#include "backstep/base/buffer.h"
+#include "backstep/core/books.h"
+#include "backstep/core/engine.h"
+#include "backstep/edge/mqtt.h"
+#include "outlet.h"
+
+#include <stdint.h>
+
+/* All numbers of one moment. */
+struct bs_service_view {
+    const char *state;                      /* "online", "stalled", "offline" */
+    const char *reason;                     /* "" where there is none */
+    const char *broker;                     /* its URI */
+    int64_t uptime_ms, last_message_age_ms; /* the latter −1: none yet */
+    const struct bs_books *books;
+    struct bs_engine_held held;
+    struct bs_mqtt_state mqtt;
+    struct bs_outlet_state outlet;
+    int64_t outbox_oldest_age_ms; /* 0 where nothing waits */
+    uint64_t lag_bytes;
+    int64_t lag_ms;
+    uint64_t slowest_turn_ns; /* since the last document */
+};
+
+/* As interface 4.8 has it; `out` is emptied first. */
+void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out);
+
+/* What it is doing and what it waits for: "online, 1234 steps counted; InfluxDB retrying: …". */
+void bs_service_sentence(const struct bs_service_view *v, struct bs_buffer *out);
+
+#endif
