@@ -36,14 +36,17 @@ struct bs_mqtt_options {
     const char *will_topic, *will_payload; /* QoS 1, retained */
     /* The state holds no document: first connect as "{client_id}-config" with a clean start,
      * subscribe `first_subscription` and `marker_topic`, publish a marker to that topic and open
-     * the real session when it is back (or after 10 s). The marker is not handed to on_message. */
+     * the real session when it is back (or 10 s after the broker first answered). The marker is not
+     * handed to on_message, so its topic must match none of `subscriptions`. */
     bool config_first;
     const char *first_subscription, *marker_topic;
     uint64_t jitter_seed;
     /* On Paho's thread, its lock held: stores the message, then returns; calls nothing of this
-     * header. May block as the last resort (a full log). */
+     * header. May block as the last resort (a full log); every other Paho call, and so a hold or a
+     * stop, waits behind it. */
     void (*on_message)(void *context, const struct bs_mqtt_message *message);
-    /* bs_mqtt_state() has changed. From the publisher thread or Paho's. */
+    /* What bs_mqtt_get_state tells has changed, but for last_message_ns. From the publisher
+     * thread, no lock held. */
     void (*on_change)(void *context);
     void *context;
 };
@@ -59,18 +62,23 @@ enum bs_mqtt_phase {
 
 struct bs_mqtt_state {
     enum bs_mqtt_phase phase;
-    uint64_t connects;        /* CONNACKs so far */
+    uint64_t connects;        /* of the real session, so far */
     uint64_t last_message_ns; /* CLOCK_MONOTONIC of the last one handed over, 0: none yet */
-    char error[160]; /* why the last try failed or the connection ended, "" if it did not */
+    /* Why the last try failed or the connection ended, also while the next one is made; ONLINE:
+     * which publication the broker refused last on this connection; else "". */
+    char error[160];
 };
 
-/* Copies the options' texts. The publisher thread starts and connects at once. */
+/* Copies the options' texts. The publisher thread starts and connects at once. BS_INVALID where the
+ * uri's scheme, the version, the client id or receive_maximum cannot be. */
 enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options *options);
 
-/* Fills the topic's slot; a newer one overwrites what was not sent yet. QoS 1 + retained slots are
- * kept and sent again after every CONNACK until the broker acknowledged them; QoS 0 ones are given
- * up while there is no connection. An empty retained payload deletes the topic. `expiry_s` 0: none
- * (MQTT 5 only). BS_FULL where the slots' bound (65 536 topics) is reached. */
+/* Fills the topic's slot; a newer one overwrites what was not sent yet. QoS 1 ones are kept until
+ * the broker acknowledged exactly this content, and sent again after every CONNACK until then; one
+ * that the broker refused (MQTT 5) rests until the next CONNACK or newer content. QoS 0 ones are
+ * given up while there is no connection. An empty retained payload deletes the topic. `expiry_s` 0:
+ * none (MQTT 5 only). BS_FULL where the bound (65 536 topics not yet acknowledged) is reached,
+ * BS_INVALID where the topic is none to publish to. Never waits. */
 struct bs_mqtt_publication {
     struct bs_slice topic, payload, correlation;
     int qos;

@@ -1,0 +1,406 @@
+/* The publisher thread's course: connect, subscribe in order, publish what the slots hold, leave or
+ * lose the link, wait, again. It alone calls into mqtt_link.c. It never calls the owner with the
+ * lock held, and never waits without an end that the owner's wish can bring about. */
+#include "backstep/base/check.h"
+#include "mqtt_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#define MS_NS              1000000u
+#define ANSWER_WAIT_MS     20000u /* for a CONNACK or a SUBACK; Paho gives up on a CONNACK first */
+#define LEAVE_WAIT_MS      1000u
+#define DRAIN_WAIT_MS      2000u
+#define CONFIG_WAIT_MS     10000u
+#define RETRY_HAND_OVER_MS 100u  /* Paho's buffer was full */
+#define LOOK_MS            5000u /* at the link itself, should a callback be missing */
+#define BACK_OFF_FIRST_MS  250u
+#define BACK_OFF_MOST_MS   30000u
+#define STANDING_MS        10000u /* a link that stood this long starts the back-off anew */
+#define NO_DEADLINE        UINT64_MAX
+
+static uint64_t in_ms(uint64_t ms)
+{
+    return bs_mqtt_now_ns() + ms * MS_NS;
+}
+
+/* With the lock held: until something is noted or `deadline_ns`; false at the deadline. */
+static bool doze(struct bs_mqtt *mqtt, uint64_t deadline_ns)
+{
+    struct timespec at = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                          .tv_nsec = (long)(deadline_ns % 1000000000u)};
+
+    if (deadline_ns == NO_DEADLINE) {
+        pthread_cond_wait(&mqtt->wake, &mqtt->lock);
+        return true;
+    }
+    return pthread_cond_timedwait(&mqtt->wake, &mqtt->lock, &at) != ETIMEDOUT;
+}
+
+static enum bs_mqtt_wish present_wish(struct bs_mqtt *mqtt)
+{
+    enum bs_mqtt_wish wish;
+
+    pthread_mutex_lock(&mqtt->lock);
+    wish = mqtt->wish;
+    pthread_mutex_unlock(&mqtt->lock);
+    return wish;
+}
+
+static void set_phase(struct bs_mqtt *mqtt, enum bs_mqtt_phase phase)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->state.phase = phase;
+    if (phase == BS_MQTT_WAITING) {
+        memcpy(mqtt->state.error, mqtt->reason, sizeof(mqtt->state.error));
+    } else if (phase != BS_MQTT_CONNECTING && phase != BS_MQTT_SUBSCRIBING) {
+        mqtt->state.error[0] = '\0';
+    }
+    pthread_mutex_unlock(&mqtt->lock);
+    mqtt->options.on_change(mqtt->options.context);
+}
+
+/* ── one link ──────────────────────────────────────────────────────────────────────────────── */
+
+/* True where the event came; false where the link broke, the owner wishes otherwise, or nothing
+ * came in time (which breaks the link). */
+static bool await(struct bs_mqtt *mqtt, unsigned event, uint64_t deadline_ns)
+{
+    bool came, broken, wished, late = false;
+
+    pthread_mutex_lock(&mqtt->lock);
+    for (;;) {
+        came = (mqtt->events & event) != 0;
+        broken = (mqtt->events & BS_MQTT_EVENT_BROKEN) != 0;
+        wished = mqtt->wish != BS_MQTT_WISH_RUN && event != BS_MQTT_EVENT_LEFT;
+        if (came || broken || wished || late) {
+            break;
+        }
+        late = !doze(mqtt, deadline_ns);
+    }
+    mqtt->events &= ~event;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (!came && !broken && !wished) {
+        bs_mqtt_note(mqtt, BS_MQTT_EVENT_BROKEN, "the broker did not answer in time");
+    }
+    return came && !broken && !wished;
+}
+
+static uint64_t answer_deadline(const struct bs_mqtt *mqtt)
+{
+    uint64_t deadline_ns = in_ms(ANSWER_WAIT_MS);
+    bool limited = mqtt->config_wanted && mqtt->config_until_ns != 0;
+
+    return limited && mqtt->config_until_ns < deadline_ns ? mqtt->config_until_ns : deadline_ns;
+}
+
+static bool connect_link(struct bs_mqtt *mqtt)
+{
+    set_phase(mqtt, BS_MQTT_CONNECTING);
+    if (mqtt->client == NULL && !bs_mqtt_link_renew(mqtt)) {
+        return false;
+    }
+    if (!bs_mqtt_link_connect(mqtt) ||
+        !await(mqtt, BS_MQTT_EVENT_CONNECTED, answer_deadline(mqtt))) {
+        return false;
+    }
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->state.connects += mqtt->config_wanted ? 0 : 1;
+    pthread_mutex_unlock(&mqtt->lock);
+    set_phase(mqtt, BS_MQTT_SUBSCRIBING);
+    return true;
+}
+
+static bool subscribe_one(struct bs_mqtt *mqtt, const char *topic)
+{
+    char text[sizeof(mqtt->reason)];
+
+    if (bs_mqtt_link_subscribe(mqtt, topic) &&
+        await(mqtt, BS_MQTT_EVENT_SUBSCRIBED, answer_deadline(mqtt))) {
+        return true;
+    }
+    pthread_mutex_lock(&mqtt->lock);
+    snprintf(text, sizeof(text), "%.90s (while subscribing to %.40s)", mqtt->reason, topic);
+    memcpy(mqtt->reason, text, sizeof(text));
+    pthread_mutex_unlock(&mqtt->lock);
+    return false;
+}
+
+static bool subscribe_all(struct bs_mqtt *mqtt)
+{
+    for (size_t i = 0; i < mqtt->options.subscription_count; i++) {
+        if (!subscribe_one(mqtt, mqtt->options.subscriptions[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ── publishing ────────────────────────────────────────────────────────────────────────────── */
+
+static void say_refused(struct bs_mqtt *mqtt, const struct bs_mqtt_flight *flight)
+{
+    snprintf(mqtt->state.error, sizeof(mqtt->state.error),
+             "the broker refused the publication of %.80s: reason %d", flight->slot->topic,
+             flight->code);
+}
+
+/* With the lock held. True where the owner should be told of a refusal. */
+static bool settle_answered(struct bs_mqtt *mqtt)
+{
+    bool refused = false;
+
+    for (size_t i = 0; i < BS_MQTT_FLIGHTS_MAX; i++) {
+        struct bs_mqtt_flight *flight = &mqtt->flights[i];
+
+        if (flight->slot == NULL || !flight->answered) {
+            continue;
+        }
+        if (flight->outcome == BS_MQTT_REFUSED) {
+            say_refused(mqtt, flight);
+            refused = true;
+        }
+        bs_mqtt_slots_settle(&mqtt->slots, flight->slot, flight->outcome);
+        flight->slot = NULL;
+    }
+    return refused;
+}
+
+/* With the lock held: a free place and the slot whose turn it is, or NULL. */
+static struct bs_mqtt_flight *next_flight(struct bs_mqtt *mqtt)
+{
+    for (size_t i = 0; i < BS_MQTT_FLIGHTS_MAX; i++) {
+        struct bs_mqtt_flight *flight = &mqtt->flights[i];
+
+        if (flight->slot == NULL) {
+            flight->slot = bs_mqtt_slots_take(&mqtt->slots);
+            flight->answered = false;
+            return flight->slot != NULL ? flight : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* With the lock held, which is released around the hand-over: what flies is not changed meanwhile.
+ * False: Paho takes nothing at present. */
+static bool hand_over(struct bs_mqtt *mqtt, struct bs_mqtt_flight *flight)
+{
+    bool kept = flight->slot->flying->qos > 0;
+    bool sent;
+
+    pthread_mutex_unlock(&mqtt->lock);
+    sent = bs_mqtt_link_publish(mqtt, flight);
+    pthread_mutex_lock(&mqtt->lock);
+    if (!sent || !kept) {
+        flight->answered = true;
+        flight->outcome = sent ? BS_MQTT_DELIVERED : BS_MQTT_LOST;
+    }
+    return sent;
+}
+
+/* With the lock held, which is released around it: tells the owner of a refusal, or looks whether
+ * the link still stands. */
+static void tell_refusal(struct bs_mqtt *mqtt)
+{
+    pthread_mutex_unlock(&mqtt->lock);
+    mqtt->options.on_change(mqtt->options.context);
+    pthread_mutex_lock(&mqtt->lock);
+}
+
+static void look_at_link(struct bs_mqtt *mqtt)
+{
+    pthread_mutex_unlock(&mqtt->lock);
+    if (!bs_mqtt_link_stands(mqtt)) {
+        bs_mqtt_note(mqtt, BS_MQTT_EVENT_BROKEN, "the connection is gone");
+    }
+    pthread_mutex_lock(&mqtt->lock);
+}
+
+/* With the lock held: hands one slot over, or waits for something to do. */
+static void publish_one(struct bs_mqtt *mqtt, uint64_t deadline_ns)
+{
+    struct bs_mqtt_flight *flight = next_flight(mqtt);
+
+    if (flight == NULL) {
+        uint64_t look_ns = in_ms(LOOK_MS);
+
+        if (!doze(mqtt, look_ns < deadline_ns ? look_ns : deadline_ns)) {
+            look_at_link(mqtt);
+        }
+    } else if (!hand_over(mqtt, flight)) {
+        settle_answered(mqtt);
+        doze(mqtt, in_ms(RETRY_HAND_OVER_MS));
+    }
+}
+
+/* Publishes until the link breaks, or while `draining` until all is answered or `deadline_ns`, or
+ * else until the owner wishes otherwise. */
+static void publish(struct bs_mqtt *mqtt, bool draining, uint64_t deadline_ns)
+{
+    bool done = false;
+
+    pthread_mutex_lock(&mqtt->lock);
+    while (!done) {
+        if (settle_answered(mqtt)) {
+            tell_refusal(mqtt);
+        }
+        done = (mqtt->events & BS_MQTT_EVENT_BROKEN) != 0 || bs_mqtt_now_ns() >= deadline_ns ||
+               (draining ? bs_mqtt_slots_idle(&mqtt->slots) : mqtt->wish != BS_MQTT_WISH_RUN);
+        if (!done) {
+            publish_one(mqtt, deadline_ns);
+        }
+    }
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+/* After the client is gone: nobody answers any more. */
+static void give_up_flights(struct bs_mqtt *mqtt)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    settle_answered(mqtt);
+    for (size_t i = 0; i < BS_MQTT_FLIGHTS_MAX; i++) {
+        if (mqtt->flights[i].slot != NULL) {
+            bs_mqtt_slots_settle(&mqtt->slots, mqtt->flights[i].slot, BS_MQTT_LOST);
+            mqtt->flights[i].slot = NULL;
+        }
+    }
+    bs_mqtt_slots_drop_unkept(&mqtt->slots);
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+/* ── the two kinds of link ─────────────────────────────────────────────────────────────────── */
+
+static void run_session(struct bs_mqtt *mqtt)
+{
+    uint64_t since_ns;
+
+    if (!connect_link(mqtt) || !subscribe_all(mqtt)) {
+        return;
+    }
+    pthread_mutex_lock(&mqtt->lock);
+    bs_mqtt_slots_offer_again(&mqtt->slots);
+    pthread_mutex_unlock(&mqtt->lock);
+    since_ns = bs_mqtt_now_ns();
+    set_phase(mqtt, BS_MQTT_ONLINE);
+    publish(mqtt, false, NO_DEADLINE);
+    publish(mqtt, true, in_ms(DRAIN_WAIT_MS));
+    if (bs_mqtt_now_ns() - since_ns >= STANDING_MS * (uint64_t)MS_NS) {
+        mqtt->tries = 0;
+    }
+}
+
+/* mosquitto sends a session's queued messages right after the CONNACK, before anything that is
+ * subscribed now: without this link the steps of a night would meet a state without documents. */
+static void run_config_link(struct bs_mqtt *mqtt)
+{
+    bool answered;
+
+    if (connect_link(mqtt)) {
+        mqtt->config_until_ns =
+            mqtt->config_until_ns == 0 ? in_ms(CONFIG_WAIT_MS) : mqtt->config_until_ns;
+        if (subscribe_one(mqtt, mqtt->options.first_subscription) &&
+            subscribe_one(mqtt, mqtt->options.marker_topic) && bs_mqtt_link_send_marker(mqtt) &&
+            await(mqtt, BS_MQTT_EVENT_MARKER, mqtt->config_until_ns)) {
+            mqtt->config_wanted = false;
+            mqtt->tries = 0;
+        }
+    }
+    pthread_mutex_lock(&mqtt->lock);
+    answered = mqtt->broker_answered;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (answered && mqtt->config_until_ns == 0) {
+        mqtt->config_until_ns = in_ms(CONFIG_WAIT_MS);
+    }
+    if (mqtt->config_until_ns != 0 && bs_mqtt_now_ns() >= mqtt->config_until_ns) {
+        mqtt->config_wanted = false;
+    }
+}
+
+/* Ends the link, however far it came, and prepares the next. True where it broke. */
+static bool close_link(struct bs_mqtt *mqtt)
+{
+    bool broken;
+
+    if (mqtt->client != NULL && bs_mqtt_link_leave(mqtt)) {
+        await(mqtt, BS_MQTT_EVENT_LEFT, in_ms(LEAVE_WAIT_MS));
+    }
+    pthread_mutex_lock(&mqtt->lock);
+    broken = (mqtt->events & BS_MQTT_EVENT_BROKEN) != 0;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (present_wish(mqtt) == BS_MQTT_WISH_STOP) {
+        bs_mqtt_link_end(mqtt);
+    } else {
+        bs_mqtt_link_renew(mqtt);
+    }
+    give_up_flights(mqtt);
+    return broken;
+}
+
+static void clear_notes(struct bs_mqtt *mqtt)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->events = 0;
+    mqtt->broker_answered = false;
+    mqtt->tls_reason[0] = '\0';
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+/* ── the course ────────────────────────────────────────────────────────────────────────────── */
+
+/* Full jitter: a site's daemons do not come back in step. */
+static void back_off(struct bs_mqtt *mqtt)
+{
+    uint64_t most_ms = (uint64_t)BACK_OFF_FIRST_MS << (mqtt->tries < 7 ? mqtt->tries : 7);
+    uint64_t deadline_ns;
+    bool in_time = true;
+
+    most_ms = most_ms < BACK_OFF_MOST_MS ? most_ms : BACK_OFF_MOST_MS;
+    deadline_ns = in_ms(1 + bs_random_below(&mqtt->jitter, most_ms));
+    mqtt->tries++;
+    set_phase(mqtt, BS_MQTT_WAITING);
+    pthread_mutex_lock(&mqtt->lock);
+    while (mqtt->wish == BS_MQTT_WISH_RUN && in_time) {
+        in_time = doze(mqtt, deadline_ns);
+    }
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+static void stay_away(struct bs_mqtt *mqtt)
+{
+    set_phase(mqtt, BS_MQTT_HELD);
+    pthread_mutex_lock(&mqtt->lock);
+    while (mqtt->wish == BS_MQTT_WISH_HOLD) {
+        doze(mqtt, NO_DEADLINE);
+    }
+    pthread_mutex_unlock(&mqtt->lock);
+    mqtt->tries = 0;
+}
+
+void *bs_mqtt_publisher_main(void *arg)
+{
+    struct bs_mqtt *mqtt = arg;
+    enum bs_mqtt_wish wish = present_wish(mqtt);
+
+    while (wish != BS_MQTT_WISH_STOP) {
+        if (wish == BS_MQTT_WISH_HOLD) {
+            stay_away(mqtt);
+        } else {
+            bool config = mqtt->config_wanted;
+
+            clear_notes(mqtt);
+            if (config) {
+                run_config_link(mqtt);
+            } else {
+                run_session(mqtt);
+            }
+            if (close_link(mqtt) && config == mqtt->config_wanted) {
+                back_off(mqtt);
+            }
+        }
+        wish = present_wish(mqtt);
+    }
+    bs_mqtt_link_end(mqtt);
+    set_phase(mqtt, BS_MQTT_STOPPED);
+    return NULL;
+}

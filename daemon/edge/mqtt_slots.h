@@ -1,0 +1,69 @@
+/* What is to be published: one slot per topic, the newest content wins. A slot lives until the
+ * broker acknowledged exactly its newest content, so memory is bounded by what is outstanding.
+ *
+ * Holds no lock and calls no MQTT library: whoever calls holds the module's lock. Content that is
+ * `flying` is never freed or changed before the slot is settled, so that it may be read without
+ * the lock meanwhile. */
+#ifndef BACKSTEP_EDGE_MQTT_SLOTS_H
+#define BACKSTEP_EDGE_MQTT_SLOTS_H
+
+#include "backstep/edge/mqtt.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/* A site of 10 000 members has about 40 000 documents, each with one result. */
+#define BS_MQTT_SLOTS_MAX 65536u
+
+struct bs_mqtt_content {
+    struct bs_slice payload, correlation; /* both in `bytes` */
+    int qos;
+    bool retained;
+    uint32_t expiry_s;
+    char bytes[];
+};
+
+struct bs_mqtt_slot {
+    struct bs_mqtt_content *newest; /* never NULL */
+    struct bs_mqtt_content *flying; /* handed over, not yet settled; may be `newest` */
+    bool queued;                    /* waits for its turn; never while flying */
+    struct bs_mqtt_slot *prev, *next;
+    UT_hash_handle hh;
+    char topic[]; /* zero-terminated */
+};
+
+struct bs_mqtt_slots {
+    struct bs_mqtt_slot *by_topic;
+    struct bs_mqtt_slot *queue; /* first come, first out */
+    size_t flying_count;
+};
+
+enum bs_mqtt_outcome {
+    BS_MQTT_DELIVERED, /* acknowledged; at QoS 0: handed over */
+    BS_MQTT_LOST,      /* no answer: QoS 1 waits again, QoS 0 is given up */
+    BS_MQTT_REFUSED, /* the broker said no: rests until bs_mqtt_slots_offer_again or new content */
+};
+
+void bs_mqtt_slots_fini(struct bs_mqtt_slots *slots);
+
+/* Copies the publication. BS_FULL where BS_MQTT_SLOTS_MAX topics are outstanding. */
+enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
+                                 const struct bs_mqtt_publication *publication);
+
+/* The slot whose turn it is, now flying; NULL where none waits. */
+struct bs_mqtt_slot *bs_mqtt_slots_take(struct bs_mqtt_slots *slots);
+
+/* Ends the flight; the slot may be gone afterwards. */
+void bs_mqtt_slots_settle(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
+                          enum bs_mqtt_outcome outcome);
+
+/* Those that were refused wait again: at every new connection. */
+void bs_mqtt_slots_offer_again(struct bs_mqtt_slots *slots);
+
+/* Gives up what waits at QoS 0: there is no connection. */
+void bs_mqtt_slots_drop_unkept(struct bs_mqtt_slots *slots);
+
+/* Nothing waits and nothing flies. */
+bool bs_mqtt_slots_idle(const struct bs_mqtt_slots *slots);
+
+#endif
