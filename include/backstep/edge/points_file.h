@@ -11,11 +11,13 @@
 
 struct bs_points_file;
 
-/* On failure ret_errno says why. */
+/* Created 0640 where absent; half a line at its end, left by a writer that died, is cut off. A pipe
+ * must have its reader. On failure ret_errno says why. */
 enum bs_status bs_points_file_open(struct bs_points_file **ret, const char *path,
                                    uint64_t max_bytes, int *ret_errno);
 
-/* Writes whole lines; a short write is finished or undone (no half line stays). */
+/* Writes whole lines, at least one; a short write is finished or undone (no half line stays). After
+ * a failure the same lines are handed in again: into a pipe, writing goes on where it stopped. */
 enum bs_status bs_points_file_write(struct bs_points_file *f, struct bs_slice lines,
                                     int *ret_errno);
 
