@@ -1,0 +1,83 @@
+/* The rules between several settings. Each names the line of a setting that takes part, so that the
+ * message leads somewhere. */
+#include "conf_parts.h"
+
+#define AT(section, field) offsetof(struct bs_conf, section.field)
+
+/* Of two settings the one that stands further down, for it made the pair wrong. */
+static unsigned later_line(const struct conf_loading *l, size_t a, size_t b)
+{
+    unsigned first = bs_conf_line_of(l, a), second = bs_conf_line_of(l, b);
+    return first > second ? first : second;
+}
+
+static bool check_site(struct conf_loading *l)
+{
+    return l->conf->site.id || bs_conf_fail(l, 0, "[site] id is missing");
+}
+
+static bool check_journal(struct conf_loading *l)
+{
+    uint32_t segment_mb = l->conf->journal.segment_mb, max_mb = l->conf->journal.max_mb;
+    if (max_mb / 3 < segment_mb)
+        return bs_conf_fail(l, later_line(l, AT(journal, segment_mb), AT(journal, max_mb)),
+                            "[journal] max_mb = %u is less than three segments: segment_mb = %u",
+                            max_mb, segment_mb);
+    return true;
+}
+
+/* What is in flight, 64 KiB each at most, must fit into the half segment that the intake log keeps
+ * back when it is full. */
+static bool check_in_flight(struct conf_loading *l)
+{
+    uint32_t in_flight = l->conf->mqtt.receive_maximum, segment_mb = l->conf->journal.segment_mb;
+    if (in_flight > segment_mb * 8)
+        return bs_conf_fail(l, later_line(l, AT(mqtt, receive_maximum), AT(journal, segment_mb)),
+                            "[mqtt] receive_maximum = %u is too many for [journal] segment_mb = "
+                            "%u: at most %u (64 KiB each, half a segment)",
+                            in_flight, segment_mb, segment_mb * 8);
+    return true;
+}
+
+static bool is_tls(const char *uri)
+{
+    struct bs_slice text = bs_slice_text(uri);
+    return bs_slice_starts(text, BS_SLICE("mqtts:")) || bs_slice_starts(text, BS_SLICE("wss:")) ||
+           bs_slice_starts(text, BS_SLICE("https:"));
+}
+
+static bool check_mqtt(struct conf_loading *l)
+{
+    const struct bs_conf *c = l->conf;
+    if (c->mqtt.password && !c->mqtt.username)
+        return bs_conf_fail(l, bs_conf_line_of(l, AT(mqtt, password)),
+                            "[mqtt] password_file needs username");
+    if (!c->mqtt.cert_file != !c->mqtt.key_file)
+        return bs_conf_fail(l, later_line(l, AT(mqtt, cert_file), AT(mqtt, key_file)),
+                            "[mqtt] cert_file and key_file need each other");
+    if ((c->mqtt.ca_file || c->mqtt.cert_file) && !is_tls(c->mqtt.uri))
+        return bs_conf_fail(l, later_line(l, AT(mqtt, ca_file), AT(mqtt, cert_file)),
+                            "[mqtt] certificates need a uri of mqtts:// or wss://");
+    return true;
+}
+
+static bool check_influxdb(struct conf_loading *l)
+{
+    const struct bs_conf *c = l->conf;
+    if (c->influxdb.password && !c->influxdb.username)
+        return bs_conf_fail(l, bs_conf_line_of(l, AT(influxdb, password)),
+                            "[influxdb] password_file needs username");
+    if (c->influxdb.url && c->influxdb.api == 2 && (!c->influxdb.org || !c->influxdb.bucket))
+        return bs_conf_fail(l, bs_conf_line_of(l, AT(influxdb, api)),
+                            "[influxdb] api = v2 needs org and bucket");
+    if (c->influxdb.url && c->influxdb.ca_file && !is_tls(c->influxdb.url))
+        return bs_conf_fail(l, bs_conf_line_of(l, AT(influxdb, ca_file)),
+                            "[influxdb] ca_file needs a url of https://");
+    return true;
+}
+
+bool bs_conf_check(struct conf_loading *l)
+{
+    return check_site(l) && check_journal(l) && check_in_flight(l) && check_mqtt(l) &&
+           check_influxdb(l);
+}
