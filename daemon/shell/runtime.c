@@ -263,7 +263,7 @@ static void stop(struct bs_runtime *rt)
     bs_report(BS_LOG_INFO, "stopping");
     bs_runtime_tell(rt, "offline");
     bs_runtime_link_stop(rt);
-    while (bs_fold_next(&rt->fold))
+    while (rt->outlet && bs_fold_next(&rt->fold))
         ;
     uv_idle_stop(&rt->busy);
     for (int i = 0; i < BS_TIMER_COUNT; i++)
