@@ -1,0 +1,36 @@
+/* Which broker and site a command speaks to: options that all of them share, over a configuration
+ * file of the daemon's where one is named. */
+#ifndef BACKSTEP_CTL_BROKER_H
+#define BACKSTEP_CTL_BROKER_H
+
+#include "publisher.h"
+
+#include "backstep/edge/conf.h"
+
+#include <argp.h>
+
+/* Input of bs_broker_argp; begin with all zero. */
+struct bs_broker {
+    const char *config, *uri, *site, *root; /* as given; NULL: not given */
+    uint32_t give_up_s;
+    struct bs_conf conf;
+};
+
+/* --config, --uri, --site, --root, --timeout. */
+extern const struct argp bs_broker_argp;
+
+/* Loads the configuration where one was named and fills in the rest. BS_EXIT_DONE, or says what is
+ * wrong on stderr and gives BS_EXIT_CONFIG. */
+int bs_broker_resolve(struct bs_broker *b);
+void bs_broker_fini(struct bs_broker *b);
+
+/* Options of a publisher for this broker: all but seed, poll and context. */
+void bs_broker_publisher_options(const struct bs_broker *b, struct bs_publisher_options *ret);
+
+/* A number within min..max for an option, or argp_error. */
+double bs_parse_number(struct argp_state *state, const char *option, const char *text, double min,
+                       double max);
+uint64_t bs_parse_count(struct argp_state *state, const char *option, const char *text,
+                        uint64_t min, uint64_t max);
+
+#endif
