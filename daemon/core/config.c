@@ -16,15 +16,10 @@
 /* How long the revision of a deleted document still refuses older ones. */
 #define DELETED_REMEMBER_MS (INT64_C(30) * 24 * 3600 * 1000)
 
-struct revision {
-    bool known;
-    uint32_t number;
-};
-
 /* One (kind, id): a document in force, or what is remembered of a deleted one. */
 struct document {
     bool in_force;
-    struct revision rev; /* in force, or of the deleted one */
+    struct bs_document_rev rev; /* in force, or of the deleted one */
     struct bs_wall_ms deleted_at;
     char sha256[SHA256_DIGEST_STRING_LENGTH];
 };
@@ -39,7 +34,7 @@ struct bs_config {
 struct judgement {
     const struct bs_config_arrival *arrival;
     struct document *document; /* NULL: none of this kind and id can be in force */
-    struct revision rev;
+    struct bs_document_rev rev;
     char sha256[SHA256_DIGEST_STRING_LENGTH];
     struct bs_settings settings;
     struct bs_document_error error;
@@ -130,10 +125,9 @@ static enum bs_status judge_revision(struct judgement *j)
 static enum bs_status judge(struct judgement *j)
 {
     cJSON *root = NULL;
-    enum bs_status status = bs_document_parse(j->arrival->payload, &root, &j->error);
+    enum bs_status status = bs_document_parse(j->arrival->payload, &root, &j->rev, &j->error);
     if (status != BS_OK)
         return status;
-    j->rev.known = bs_document_rev(root, &j->rev.number);
     status = judge_place(j);
     if (status == BS_OK)
         status = bs_settings_parse(root, &j->settings, &j->error);
@@ -143,7 +137,7 @@ static enum bs_status judge(struct judgement *j)
     return status;
 }
 
-static void write_revision(struct bs_buffer *b, struct revision rev)
+static void write_revision(struct bs_buffer *b, struct bs_document_rev rev)
 {
     bs_buffer_add_text(b, "\"rev\":");
     if (rev.known)

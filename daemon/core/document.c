@@ -143,15 +143,32 @@ static enum bs_status check_root(const cJSON *root, struct bs_document_error *re
     return check_tree(root, NULL, ret_error);
 }
 
+static struct bs_document_rev read_rev(const cJSON *root)
+{
+    struct bs_document_rev rev = {.known = false};
+    for (const cJSON *item = cJSON_IsObject(root) ? root->child : NULL; item; item = item->next) {
+        double v = item->valuedouble;
+        if (strcmp(item->string, "rev") != 0)
+            continue;
+        if (rev.known || !cJSON_IsNumber(item) || v != floor(v) || v < 0 || v > UINT32_MAX)
+            return (struct bs_document_rev){.known = false};
+        rev = (struct bs_document_rev){.known = true, .number = (uint32_t)v};
+    }
+    return rev;
+}
+
 enum bs_status bs_document_parse(struct bs_slice payload, struct cJSON **ret,
+                                 struct bs_document_rev *ret_rev,
                                  struct bs_document_error *ret_error)
 {
+    *ret_rev = (struct bs_document_rev){.known = false};
     enum bs_status status = check_text(payload, ret_error);
     if (status != BS_OK)
         return status;
     cJSON *root = cJSON_ParseWithLengthOpts(payload.at, payload.length, NULL, false);
     /* The text is JSON, so what cJSON lacked was memory. */
     status = root ? check_root(root, ret_error) : BS_NO_MEMORY;
+    *ret_rev = read_rev(root);
     if (status == BS_NO_MEMORY)
         reject(NULL, "out of memory", ret_error);
     if (status != BS_OK) {

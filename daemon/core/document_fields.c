@@ -251,17 +251,3 @@ bool bs_document_equal(struct bs_document_table table, const void *a, const void
     }
     return true;
 }
-
-bool bs_document_rev(const struct cJSON *document, uint32_t *ret)
-{
-    for (const cJSON *value = document->child; value; value = value->next) {
-        if (strcmp(value->string, "rev") != 0 || !cJSON_IsNumber(value))
-            continue;
-        double v = value->valuedouble;
-        if (v != floor(v) || v < 0 || v > UINT32_MAX)
-            return false;
-        *ret = (uint32_t)v;
-        return true;
-    }
-    return false;
-}

@@ -185,7 +185,7 @@ enum bs_status bs_conf_load(struct bs_conf *ret, const char *path, char *ret_err
     struct conf_loading l = {
         .conf = ret, .path = path, .error = ret_error, .error_bytes = ret_error_bytes};
     *ret = (struct bs_conf){0};
-    size_t length;
+    size_t length = 0;
     char *text = malloc(FILE_BYTES_MAX + 1);
     bool good = text ? read_file(&l, text, FILE_BYTES_MAX + 1, &length)
                      : bs_conf_fail(&l, 0, "out of memory");

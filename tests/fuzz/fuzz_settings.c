@@ -31,8 +31,9 @@ static void check_settings(const struct bs_settings *settings)
 static void check_result(struct bs_slice result, bool ok)
 {
     struct bs_document_error error;
+    struct bs_document_rev rev;
     cJSON *root = NULL;
-    bs_check(bs_document_parse(result, &root, &error) == BS_OK);
+    bs_check(bs_document_parse(result, &root, &rev, &error) == BS_OK);
     bs_check(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "ok")) == ok);
     cJSON_Delete(root);
 }

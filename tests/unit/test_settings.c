@@ -12,8 +12,9 @@
 static enum bs_status parse(const char *json, struct bs_settings *ret,
                             struct bs_document_error *ret_error)
 {
+    struct bs_document_rev rev;
     cJSON *root = NULL;
-    assert_int_equal(bs_document_parse(bs_slice_text(json), &root, ret_error), BS_OK);
+    assert_int_equal(bs_document_parse(bs_slice_text(json), &root, &rev, ret_error), BS_OK);
     enum bs_status status = bs_settings_parse(root, ret, ret_error);
     cJSON_Delete(root);
     return status;

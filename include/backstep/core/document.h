@@ -25,7 +25,7 @@ struct bs_document_error {
 };
 
 enum bs_document_type {
-    BS_DOCUMENT_REV,     /* integer; judged by the reader, stored nowhere: see bs_document_rev */
+    BS_DOCUMENT_REV, /* integer; judged by the reader, stored nowhere: bs_document_parse has it */
     BS_DOCUMENT_INTEGER, /* int64_t; min..max. JSON has no integers of its own: 10.0 is one, too */
     BS_DOCUMENT_NUMBER,  /* double; above min, at most max */
     BS_DOCUMENT_BOOLEAN, /* bool */
@@ -51,10 +51,18 @@ struct bs_document_field {
     const char *sentence;
 };
 
+/* A document's `rev`; not known where it has none, or none that is a u32, or two. */
+struct bs_document_rev {
+    bool known;
+    uint32_t number;
+};
+
 /* Strict JSON (RFC 8259): at most BS_DOCUMENT_BYTES_MAX, UTF-8 without a byte order mark, an object
  * at the top, no key twice in any object, no number beyond a double, no U+0000. BS_INVALID with
- * ret_error; *ret is the caller's, for cJSON_Delete. */
+ * ret_error; *ret is the caller's, for cJSON_Delete. ret_rev is set on failure, too: an answer
+ * names the revision that it rejects. */
 enum bs_status bs_document_parse(struct bs_slice payload, struct cJSON **ret,
+                                 struct bs_document_rev *ret_rev,
                                  struct bs_document_error *ret_error);
 
 /* Reads a parsed document into the struct that the table describes, defaults for what is absent.
@@ -67,9 +75,6 @@ void bs_document_default(struct bs_document_table table, void *ret);
 
 /* True where both structs have the same values. */
 bool bs_document_equal(struct bs_document_table table, const void *a, const void *b);
-
-/* The document's `rev`; false where it has none, or none that is a u32. */
-bool bs_document_rev(const struct cJSON *document, uint32_t *ret);
 
 /* Fills an error; the pointer is taken as it is. */
 void bs_document_error_set(struct bs_document_error *ret, const char *pointer, const char *format,
