@@ -161,7 +161,8 @@ enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options 
     for (size_t i = 0; i < BS_MQTT_FLIGHTS_MAX; i++) {
         mqtt->flights[i].mqtt = mqtt;
     }
-    mqtt->state.phase = BS_MQTT_CONNECTING;
+    mqtt->wish = options->start_held ? BS_MQTT_WISH_HOLD : BS_MQTT_WISH_RUN;
+    mqtt->state.phase = options->start_held ? BS_MQTT_HELD : BS_MQTT_CONNECTING;
     mqtt->config_wanted = options->config_first;
     bs_random_init(&mqtt->jitter, options->jitter_seed);
     snprintf(mqtt->marker, sizeof(mqtt->marker), "%016llx",
@@ -185,6 +186,16 @@ static void set_wish(struct bs_mqtt *mqtt, enum bs_mqtt_wish wish)
 void bs_mqtt_hold(struct bs_mqtt *mqtt)
 {
     set_wish(mqtt, BS_MQTT_WISH_HOLD);
+}
+
+void bs_mqtt_connect(struct bs_mqtt *mqtt, bool config_first)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    bs_check(mqtt->wish == BS_MQTT_WISH_HOLD && mqtt->state.connects == 0);
+    mqtt->config_wanted = config_first;
+    mqtt->wish = BS_MQTT_WISH_RUN;
+    pthread_cond_signal(&mqtt->wake);
+    pthread_mutex_unlock(&mqtt->lock);
 }
 
 void bs_mqtt_resume(struct bs_mqtt *mqtt)

@@ -150,12 +150,15 @@ bool bs_mqtt_link_connect(struct bs_mqtt *mqtt)
 
 bool bs_mqtt_link_subscribe(struct bs_mqtt *mqtt, const char *topic)
 {
-    /* Its subscribe options keep the retain flag for what is delivered because of this SUBSCRIBE,
-     * and ask for the retained messages each time. */
+    /* Its subscribe options keep the retain flag for what is delivered because of this SUBSCRIBE
+     * (but for the documents, see below), and ask for the retained messages each time. */
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     int code;
 
     bs_mqtt_hear_subscribe(mqtt, &response);
+    response.subscribeOptions.retainAsPublished =
+        mqtt->options.first_subscription != NULL &&
+        strcmp(topic, mqtt->options.first_subscription) == 0;
     code = MQTTAsync_subscribe(mqtt->client, topic, 1, &response);
     if (code != MQTTASYNC_SUCCESS) {
         bs_mqtt_note_broken(mqtt, "a subscription failed", MQTTAsync_strerror(code));

@@ -44,8 +44,6 @@ static struct bs_mqtt_content *copy_content(const struct bs_mqtt_publication *p)
     if (c == NULL) {
         return NULL;
     }
-    c->payload = bs_slice_of(c->bytes, p->payload.length);
-    c->correlation = bs_slice_of(c->bytes + p->payload.length, p->correlation.length);
     c->qos = p->qos;
     c->retained = p->retained;
     c->expiry_s = p->expiry_s;
@@ -55,6 +53,8 @@ static struct bs_mqtt_content *copy_content(const struct bs_mqtt_publication *p)
     if (p->correlation.length > 0) {
         memcpy(c->bytes + p->payload.length, p->correlation.at, p->correlation.length);
     }
+    c->payload = (struct bs_slice){c->bytes, p->payload.length};
+    c->correlation = (struct bs_slice){c->bytes + p->payload.length, p->correlation.length};
     return c;
 }
 
@@ -140,20 +140,8 @@ void bs_mqtt_slots_settle(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot
     slot->flying = NULL;
     if (overtaken || (outcome == BS_MQTT_LOST && slot->newest->qos > 0)) {
         enqueue(slots, slot);
-    } else if (outcome != BS_MQTT_REFUSED) {
+    } else {
         forget(slots, slot);
-    }
-}
-
-void bs_mqtt_slots_offer_again(struct bs_mqtt_slots *slots)
-{
-    struct bs_mqtt_slot *slot, *after;
-
-    HASH_ITER(hh, slots->by_topic, slot, after)
-    {
-        if (!slot->queued && slot->flying == NULL) {
-            enqueue(slots, slot);
-        }
     }
 }
 

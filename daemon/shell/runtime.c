@@ -406,6 +406,7 @@ static void take_down(struct bs_runtime *rt)
     int left = uv_loop_close(&rt->loop);
     bs_check(left == 0);
     bs_buffer_fini(&rt->service_topic);
+    bs_buffer_fini(&rt->config_topic);
     bs_buffer_fini(&rt->document);
     bs_buffer_fini(&rt->sentence);
     bs_conf_fini(rt->conf);
@@ -433,6 +434,7 @@ int bs_runtime_run(struct bs_conf *conf, const char *conf_path)
     rt->conf_path = conf_path;
     rt->started = bs_clock_mono();
     bs_buffer_init(&rt->service_topic, 1024);
+    bs_buffer_init(&rt->config_topic, 1024);
     bs_buffer_init(&rt->document, 64 * 1024);
     bs_buffer_init(&rt->sentence, 2048);
     start_handles(rt);

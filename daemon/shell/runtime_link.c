@@ -27,6 +27,13 @@ static void append_or_wait(struct bs_runtime *rt, uint8_t flags, const struct bs
     }
 }
 
+/* MQTT 3.1.1 does not tell whether a document was published retained: the benefit of the doubt. */
+static bool is_document(const struct bs_runtime *rt, struct bs_slice topic)
+{
+    struct bs_slice root = bs_buffer_slice(&rt->config_topic);
+    return bs_slice_starts(topic, root);
+}
+
 static void on_message(void *context, const struct bs_mqtt_message *m)
 {
     struct bs_runtime *rt = context;
@@ -36,7 +43,8 @@ static void on_message(void *context, const struct bs_mqtt_message *m)
                                m->payload};
     if (parts[3].length > PAYLOAD_KEPT_MAX)
         parts[3].length = PAYLOAD_KEPT_MAX;
-    append_or_wait(rt, m->retained ? BS_RECORD_RETAINED : 0, parts, 4);
+    bool retained = m->retained || (rt->conf->mqtt.version != 5 && is_document(rt, m->topic));
+    append_or_wait(rt, retained ? BS_RECORD_RETAINED : 0, parts, 4);
 }
 
 static void on_change(void *context)
@@ -61,7 +69,7 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
     below_root(rt, rest, service, sizeof service);
     snprintf(rest, sizeof rest, "service/%s/marker", c->site.instance);
     below_root(rt, rest, marker, sizeof marker);
-    const struct bs_mqtt_subscription subscriptions[] = {{config, true}, {device, false}};
+    const char *const subscriptions[] = {config, device};
     struct bs_mqtt_options options = {
         .uri = c->mqtt.uri,
         .version = c->mqtt.version,
@@ -80,6 +88,7 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
         .will_payload = "{\"state\":\"offline\"}",
         .first_subscription = config,
         .marker_topic = marker,
+        .start_held = true,
         .jitter_seed = rt->fold.start.hash_seed,
         .on_message = on_message,
         .on_change = on_change,
@@ -87,6 +96,8 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
     };
     bs_buffer_reset(&rt->service_topic);
     bs_buffer_add_text(&rt->service_topic, service);
+    bs_buffer_reset(&rt->config_topic);
+    bs_buffer_add(&rt->config_topic, bs_slice_of(config, strlen(config) - 1));
     return bs_mqtt_start(&rt->mqtt, &options);
 }
 

@@ -39,7 +39,11 @@ struct bs_mqtt_options {
      * the real session when it is back (or 10 s after the broker first answered). The marker is not
      * handed to on_message, so its topic must match none of `subscriptions`. */
     bool config_first;
+    /* first_subscription is the documents' one: its messages keep the RETAIN flag they were published
+     * with (MQTT 5's Retain As Published; under 3.1.1 a broker does not tell). */
     const char *first_subscription, *marker_topic;
+    /* Nothing connects before bs_mqtt_connect, but slots can be filled. */
+    bool start_held;
     uint64_t jitter_seed;
     /* On Paho's thread, its lock held: stores the message, then returns; calls nothing of this
      * header. May block as the last resort (a full log); every other Paho call, and so a hold or a
@@ -75,9 +79,9 @@ enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options 
 
 /* Fills the topic's slot; a newer one overwrites what was not sent yet. QoS 1 ones are kept until
  * the broker acknowledged exactly this content, and sent again after every CONNACK until then; one
- * that the broker refused (MQTT 5) rests until the next CONNACK or newer content. QoS 0 ones are
- * given up while there is no connection. An empty retained payload deletes the topic. `expiry_s` 0:
- * none (MQTT 5 only). BS_FULL where the bound (65 536 topics not yet acknowledged) is reached,
+ * that the broker refused (MQTT 5) is given up and named in the state's error. QoS 0 ones are given
+ * up while there is no connection. An empty retained payload deletes the topic. `expiry_s` 0: none
+ * (MQTT 5 only). BS_FULL where the bound (65 536 topics not yet acknowledged) is reached,
  * BS_INVALID where the topic is none to publish to. Never waits. */
 struct bs_mqtt_publication {
     struct bs_slice topic, payload, correlation;
@@ -90,6 +94,9 @@ enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_public
 /* Leaves the broker (after the slots that wait were sent, at most 2 s) with a normal DISCONNECT, so
  * that the session and its queue stay, and stays away until bs_mqtt_resume. */
 void bs_mqtt_hold(struct bs_mqtt *mqtt);
+
+/* The first connection of a client that was started held; config_first as in the options. */
+void bs_mqtt_connect(struct bs_mqtt *mqtt, bool config_first);
 void bs_mqtt_resume(struct bs_mqtt *mqtt);
 
 /* Sends what waits in the slots (at most 2 s), disconnects normally, ends the thread, frees. */
