@@ -31,7 +31,19 @@ struct bs_message {
 
 /* The first that applies of too_large, malformed, schema. *ret is complete only when BS_DECODED.
  * A batch row's time is the first row's plus the sum of dt_ms up to it (the first row's dt_ms too).
- */
+ *
+ * How the open ends of the format are read:
+ * - Text that is not JSON to its last byte is malformed, whatever else is wrong with it; more than
+ *   256 rows are too_large only in text that is. Malformed are also lone surrogates in escapes and
+ *   more than 64 objects and arrays within each other.
+ * - A whole number is written without fraction and exponent: 582.0 and 5e2 are of the wrong type.
+ * - A key given twice is schema, known or not, however it is escaped; inside an unknown key's value
+ *   nothing but its syntax is looked at.
+ * - null is unknown in a row and a wrong type in a single.
+ * - `columns` or `rows` make a message a batch; the keys of a step are then unknown keys at the
+ *   top, and unknown columns count as unknown keys.
+ * - Binary: n = 0 and reserved bits are malformed, also under another version; foot 3 and
+ *   directions from 9 on are dropped and counted as values outside their set. */
 enum bs_decode_result bs_decode(struct bs_slice payload, struct bs_message *ret);
 
 #endif
