@@ -187,6 +187,14 @@ uint64_t bs_log_first(const struct bs_log *log)
     return atomic_load(&log->first);
 }
 
+uint64_t bs_log_second(struct bs_log *log)
+{
+    pthread_mutex_lock(&log->mutex);
+    uint64_t second = log->oldest == log->current ? 0 : log_segment_next(log->oldest)->first;
+    log_unlock(log);
+    return second;
+}
+
 uint64_t bs_log_head(const struct bs_log *log)
 {
     return atomic_load_explicit(&log->head, memory_order_acquire);

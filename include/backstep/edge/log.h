@@ -132,6 +132,11 @@ void bs_log_marks_load(const struct bs_log *log, uint64_t ret[BS_LOG_MARKS]);
 void bs_log_marks_store(struct bs_log *log, const uint64_t marks[BS_LOG_MARKS]);
 
 uint64_t bs_log_first(const struct bs_log *log);
+
+/* Where the segment behind the oldest begins, with or without a record: releasing up to there frees
+ * the oldest. 0 while the oldest is the one that is written to. */
+uint64_t bs_log_second(struct bs_log *log);
+
 uint64_t bs_log_head(const struct bs_log *log);
 
 /* Everything before it is on the disk. */
