@@ -26,7 +26,8 @@ def tree_files(root):
     if done.returncode == 0 and (root / ".git").exists():
         names = done.stdout.splitlines()
     else:
-        names = [str(p.relative_to(root)) for p in root.rglob("*") if "build" not in p.parts]
+        names = [str(p.relative_to(root)) for p in root.rglob("*")
+                 if not {"build", ".git"} & set(p.relative_to(root).parts)]
     return sorted(p for p in map(root.joinpath, names) if p.is_file())
 
 
