@@ -17,7 +17,7 @@ static enum bs_status fail(const struct bs_log *log, struct bs_log_recovery *r, 
                            int error)
 {
     log_note(r, "%s/%s%s: %s", log->options.directory, log->options.name, suffix, strerror(error));
-    return error == ENOSPC || error == EDQUOT ? BS_NO_SPACE : BS_IO;
+    return log_is_full_disk(error) ? BS_NO_SPACE : BS_IO;
 }
 
 static bool sync_parent(const char *directory)
@@ -40,7 +40,7 @@ static enum bs_status enter_folder(struct bs_log *log, struct bs_log_recovery *r
         (void)sync_parent(directory);
     else if (errno != EEXIST) {
         log_note(r, "%s: %s", directory, strerror(errno));
-        return errno == ENOSPC ? BS_NO_SPACE : BS_IO;
+        return log_is_full_disk(errno) ? BS_NO_SPACE : BS_IO;
     }
     log->folder_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (log->folder_fd < 0) {

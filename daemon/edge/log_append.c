@@ -34,8 +34,11 @@ static enum bs_status make_room(struct bs_log *log, uint64_t bytes)
         struct log_segment *spare = log_segment_next(log->current);
         if (spare) {
             log->current = spare;
+            log->at_bound = log_is_at_bound(log);
             pthread_cond_signal(&log->work);
-        } else if (log->spare_error || log->at_bound) {
+        } else if (log->spare_error) {
+            return log_is_full_disk(log->spare_error) ? BS_FULL : BS_IO;
+        } else if (log->at_bound) {
             return BS_FULL;
         } else {
             pthread_cond_wait(&log->done, &log->mutex);
@@ -93,7 +96,7 @@ static enum bs_status put(struct bs_log *log, struct addition *a)
             log_judge(log);
         }
         if (error)
-            return error == ENOSPC || error == EDQUOT ? BS_NO_SPACE : BS_IO;
+            return log_is_full_disk(error) ? BS_NO_SPACE : BS_IO;
     } else {
         put_mapped(a, s->at + offset);
     }

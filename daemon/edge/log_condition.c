@@ -16,8 +16,8 @@ void log_unlock(struct bs_log *log)
 
 static struct bs_log_condition of_error(int error)
 {
-    bool full = error == ENOSPC || error == EDQUOT;
-    return (struct bs_log_condition){full ? BS_LOG_DISK_FULL : BS_LOG_IO_ERROR, error};
+    return (struct bs_log_condition){log_is_full_disk(error) ? BS_LOG_DISK_FULL : BS_LOG_IO_ERROR,
+                                     error};
 }
 
 static struct bs_log_condition work_out(const struct bs_log *log)

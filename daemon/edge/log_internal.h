@@ -8,6 +8,7 @@
 
 #include "backstep/edge/log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -103,6 +104,17 @@ static inline struct log_segment *log_segment_next(const struct log_segment *s)
 static inline uint64_t log_segment_end(const struct log_segment *s)
 {
     return atomic_load_explicit(&s->end, memory_order_relaxed);
+}
+
+/* One segment more would be too much. */
+static inline bool log_is_at_bound(const struct bs_log *log)
+{
+    return atomic_load(&log->bytes) + log->options.segment_bytes > log->options.max_bytes;
+}
+
+static inline bool log_is_full_disk(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
 }
 
 /* log_frame.c: bytes of headers and records. */

@@ -34,9 +34,12 @@ bool bs_log_read(struct bs_log *log, struct bs_record *ret)
     while (log->reader_position >= log_segment_end(s)) {
         s = log_segment_next(s);
         bs_check(s != NULL);
+        log->reader_segment = s;
         if (log->reader_position < s->first)
             log->reader_position = s->first;
-        log->reader_segment = s;
+        /* A segment that was begun behind a gap, and nothing in it yet. */
+        if (log->reader_position >= head)
+            return false;
     }
     uint64_t position = log->reader_position;
     if (!log_record_read(s->at + log_segment_offset(s, position), position,

@@ -49,7 +49,7 @@ static enum bs_status fail(struct bs_log *log, struct bs_log_recovery *r, const 
     char name[LOG_NAME_MAX];
     log_segment_name(log, first, name);
     log_note(r, "%s/%s: %s: %s", log->options.directory, name, what, strerror(error));
-    return error == ENOSPC || error == EDQUOT ? BS_NO_SPACE : BS_IO;
+    return log_is_full_disk(error) ? BS_NO_SPACE : BS_IO;
 }
 
 static int by_first(const void *a, const void *b)

@@ -55,7 +55,7 @@ static enum bs_status go_on(struct bs_log *log, int error, uint64_t head)
         bs_log_seek(log, log->reader_position);
         error = log_thread_start(log);
     }
-    return error == 0 ? BS_OK : error == ENOSPC || error == EDQUOT ? BS_NO_SPACE : BS_IO;
+    return error == 0 ? BS_OK : log_is_full_disk(error) ? BS_NO_SPACE : BS_IO;
 }
 
 enum bs_status bs_log_truncate(struct bs_log *log, uint64_t position)

@@ -215,7 +215,7 @@ enum bs_status log_segment_open(struct bs_log *log, uint64_t first, struct log_s
         if (!*ret_error)
             *ret_error = map(log, s);
         if (*ret_error)
-            status = *ret_error == ENOSPC ? BS_NO_SPACE : BS_IO;
+            status = log_is_full_disk(*ret_error) ? BS_NO_SPACE : BS_IO;
     }
     if (status == BS_OK)
         *ret = s;

@@ -80,7 +80,7 @@ static void provide_spare(struct bs_log *log)
 {
     struct log_segment *tail = log->current, *spare = NULL;
     uint64_t bytes = log->options.segment_bytes;
-    bool at_bound = atomic_load(&log->bytes) + bytes > log->options.max_bytes;
+    bool at_bound = log_is_at_bound(log);
     int error = at_bound ? 0 : make_spare(log, log_segment_limit(tail), &spare);
 
     pthread_mutex_lock(&log->mutex);
