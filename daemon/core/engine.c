@@ -166,6 +166,7 @@ static enum bs_step_reason place_step(struct bs_engine *e, const struct origin *
         return BS_STEP_UNPLACED;
     if (key->time_ms > wall(e).ms + bs_config_settings(e->config)->max_future_ms)
         return BS_STEP_FUTURE;
+    bs_windows_judge(e->windows);
     if (bs_windows_too_late(e->windows, key->time_ms, key->stored))
         return BS_STEP_TOO_LATE;
     *ret = bs_windows_find(e->windows, &o->member->windows, key);

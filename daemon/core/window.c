@@ -45,6 +45,7 @@ struct bs_windows {
     int64_t lateness_ms[2], refresh_ms; /* live, stored */
     int64_t final_before[2];            /* windows that end at or before it are final */
     int64_t latest_end[2];              /* of all windows that ever opened */
+    bool judged;                        /* a step was: bs_windows_judge */
     int64_t now_wall;
     struct frame *frames;
     struct bs_heap ends, finals[2]; /* by end */
@@ -206,6 +207,10 @@ void bs_windows_set_lateness(struct bs_windows *w, int64_t live_ms, int64_t stor
 {
     w->lateness_ms[0] = live_ms;
     w->lateness_ms[1] = stored_ms;
+    /* A site's settings arrive moments after its first start: the defaults it began with have not
+     * yet said of any step that it is too late. */
+    if (!w->judged)
+        w->final_before[0] = w->final_before[1] = INT64_MIN;
 }
 
 void bs_windows_set_size(struct bs_windows *w, int64_t size_ms, struct bs_wall_ms arrival,
@@ -228,6 +233,11 @@ void bs_windows_advance(struct bs_windows *w, struct bs_wall_ms now)
     if (w->tiling.count > 1)
         bs_tiling_forget(&w->tiling, w->final_before[0] < w->final_before[1] ? w->final_before[0]
                                                                              : w->final_before[1]);
+}
+
+void bs_windows_judge(struct bs_windows *w)
+{
+    w->judged = true;
 }
 
 bool bs_windows_too_late(const struct bs_windows *w, int64_t time_ms, bool stored)

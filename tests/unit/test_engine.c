@@ -158,6 +158,18 @@ static void lateness_raised_brings_nothing_back(void **state)
     world_end(&w);
 }
 
+static void lateness_set_before_the_first_step_holds_for_all(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    world_wait(&w, 1000);
+    world_welcome_guests(&w, ",\"allowed_lateness_s\":3600");
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", (long long)w.tick - 3000000);
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 1);
+    world_end(&w);
+}
+
 static void late_steps_correct_their_window(void **state)
 {
     (void)state;
@@ -350,6 +362,7 @@ int main(void)
         cmocka_unit_test(verdicts_fall_in_their_order),
         cmocka_unit_test(messages_are_rejected_by_the_first_reason),
         cmocka_unit_test(lateness_raised_brings_nothing_back),
+        cmocka_unit_test(lateness_set_before_the_first_step_holds_for_all),
         cmocka_unit_test(late_steps_correct_their_window),
         cmocka_unit_test(stored_steps_have_windows_of_their_own),
         cmocka_unit_test(a_birth_names_the_foot),

@@ -47,7 +47,7 @@ struct bs_window_place {
 enum bs_status bs_windows_new(struct bs_windows **ret, int64_t size_ms);
 void bs_windows_free(struct bs_windows *w);
 
-/* Sets the lateness from now on; what is final stays final. */
+/* Sets the lateness from now on; what is final stays final, once a step was judged. */
 void bs_windows_set_lateness(struct bs_windows *w, int64_t live_ms, int64_t stored_ms);
 void bs_windows_set_size(struct bs_windows *w, int64_t size_ms, struct bs_wall_ms arrival,
                          int64_t max_future_ms);
@@ -55,6 +55,9 @@ void bs_windows_set_refresh(struct bs_windows *w, int64_t refresh_ms);
 
 /* Moves the time on: from here on no window that ended `lateness` before takes a step. */
 void bs_windows_advance(struct bs_windows *w, struct bs_wall_ms now);
+
+/* A step is judged now: from here on a lateness that is raised brings nothing back. */
+void bs_windows_judge(struct bs_windows *w);
 
 /* True where an event time's window is final: the step is too late. */
 bool bs_windows_too_late(const struct bs_windows *w, int64_t time_ms, bool stored);
