@@ -21,6 +21,7 @@ struct document {
     bool in_force;
     struct bs_document_rev rev; /* in force, or of the deleted one */
     struct bs_wall_ms deleted_at;
+    struct bs_wall_ms accepted_at;
     char sha256[SHA256_DIGEST_STRING_LENGTH];
 };
 
@@ -71,6 +72,13 @@ const struct bs_settings *bs_config_settings(const struct bs_config *config)
 size_t bs_config_count(const struct bs_config *config)
 {
     return config->site.in_force;
+}
+
+void bs_config_write_absent(const struct bs_config *config, struct bs_wall_ms since,
+                            struct bs_buffer *out)
+{
+    bool absent = config->site.in_force && config->site.accepted_at.ms < since.ms;
+    bs_buffer_add_text(out, absent ? "[\"settings/site\"]" : "[]");
 }
 
 static bool is_settings(struct bs_slice kind)
@@ -209,7 +217,8 @@ static bool put_settings(struct bs_config *config, const struct bs_settings *set
 static void accept(struct bs_config *config, const struct judgement *j,
                    struct bs_config_outcome *ret)
 {
-    *j->document = (struct document){.in_force = true, .rev = j->rev};
+    *j->document =
+        (struct document){.in_force = true, .rev = j->rev, .accepted_at = j->arrival->at};
     memcpy(j->document->sha256, j->sha256, sizeof j->sha256);
     ret->verdict = BS_CONFIG_ACCEPTED;
     ret->settings_changed = put_settings(config, &j->settings);

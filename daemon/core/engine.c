@@ -36,8 +36,7 @@ static struct bs_wall_ms wall(const struct bs_engine *e)
 static void apply_settings(struct bs_engine *e)
 {
     const struct bs_settings *s = bs_config_settings(e->config);
-    bs_windows_set_lateness(e->windows, s->allowed_lateness_s * 1000,
-                            s->stored_lateness_s * 1000);
+    bs_windows_set_lateness(e->windows, s->allowed_lateness_s * 1000, s->stored_lateness_s * 1000);
     bs_windows_set_refresh(e->windows, s->refresh_s * 1000);
 }
 
@@ -166,9 +165,10 @@ static enum bs_step_reason place_step(struct bs_engine *e, const struct origin *
         return BS_STEP_UNPLACED;
     if (key->time_ms > wall(e).ms + bs_config_settings(e->config)->max_future_ms)
         return BS_STEP_FUTURE;
-    bs_windows_judge(e->windows);
-    if (bs_windows_too_late(e->windows, key->time_ms, key->stored))
+    if (bs_windows_too_late(e->windows, key->time_ms, key->stored)) {
+        bs_windows_refuse(e->windows, key->time_ms, key->stored);
         return BS_STEP_TOO_LATE;
+    }
     *ret = bs_windows_find(e->windows, &o->member->windows, key);
     if (!bs_windows_reserve(e->windows, &o->member->windows, key, ret))
         return BS_STEP_OVER_LIMIT;
@@ -465,6 +465,13 @@ void bs_engine_get_held(const struct bs_engine *e, struct bs_engine_held *ret)
 size_t bs_engine_documents(const struct bs_engine *e)
 {
     return bs_config_count(e->config);
+}
+
+void bs_engine_write_absent(const struct bs_engine *e, struct bs_tick_ms since,
+                            struct bs_buffer *out)
+{
+    struct bs_wall_ms wall_since = {since.ms + e->offset_ms};
+    bs_config_write_absent(e->config, wall_since, out);
 }
 
 int64_t bs_engine_offset_ms(const struct bs_engine *e)

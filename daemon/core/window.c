@@ -43,9 +43,7 @@ struct row {
 struct bs_windows {
     struct bs_tiling tiling;
     int64_t lateness_ms[2], refresh_ms; /* live, stored */
-    int64_t final_before[2];            /* windows that end at or before it are final */
-    int64_t latest_end[2];              /* of all windows that ever opened */
-    bool judged;                        /* a step was: bs_windows_judge */
+    int64_t final_until[2];             /* windows that end at or before it were final once */
     int64_t now_wall;
     struct frame *frames;
     struct bs_heap ends, finals[2]; /* by end */
@@ -67,8 +65,7 @@ enum bs_status bs_windows_new(struct bs_windows **ret, int64_t size_ms)
     if (!w)
         return BS_NO_MEMORY;
     bs_tiling_init(&w->tiling, size_ms);
-    w->final_before[0] = w->final_before[1] = INT64_MIN;
-    w->latest_end[0] = w->latest_end[1] = INT64_MIN;
+    w->final_until[0] = w->final_until[1] = INT64_MIN;
     w->now_wall = INT64_MIN;
     w->rows_made = 1;
     *ret = w;
@@ -207,10 +204,6 @@ void bs_windows_set_lateness(struct bs_windows *w, int64_t live_ms, int64_t stor
 {
     w->lateness_ms[0] = live_ms;
     w->lateness_ms[1] = stored_ms;
-    /* A site's settings arrive moments after its first start: the defaults it began with have not
-     * yet said of any step that it is too late. */
-    if (!w->judged)
-        w->final_before[0] = w->final_before[1] = INT64_MIN;
 }
 
 void bs_windows_set_size(struct bs_windows *w, int64_t size_ms, struct bs_wall_ms arrival,
@@ -224,20 +217,20 @@ void bs_windows_set_refresh(struct bs_windows *w, int64_t refresh_ms)
     w->refresh_ms = refresh_ms;
 }
 
+/* Windows that end at or before it are final. */
+static int64_t final_before(const struct bs_windows *w, bool stored)
+{
+    int64_t late = w->now_wall - w->lateness_ms[stored];
+    return late > w->final_until[stored] ? late : w->final_until[stored];
+}
+
 void bs_windows_advance(struct bs_windows *w, struct bs_wall_ms now)
 {
     w->now_wall = now.ms;
-    for (int stored = 0; stored < 2; stored++)
-        if (now.ms - w->lateness_ms[stored] > w->final_before[stored])
-            w->final_before[stored] = now.ms - w->lateness_ms[stored];
-    if (w->tiling.count > 1)
-        bs_tiling_forget(&w->tiling, w->final_before[0] < w->final_before[1] ? w->final_before[0]
-                                                                             : w->final_before[1]);
-}
-
-void bs_windows_judge(struct bs_windows *w)
-{
-    w->judged = true;
+    if (w->tiling.count == 1)
+        return;
+    int64_t live = final_before(w, false), stored = final_before(w, true);
+    bs_tiling_forget(&w->tiling, live < stored ? live : stored);
 }
 
 bool bs_windows_too_late(const struct bs_windows *w, int64_t time_ms, bool stored)
@@ -245,7 +238,19 @@ bool bs_windows_too_late(const struct bs_windows *w, int64_t time_ms, bool store
     if (time_ms < bs_tiling_floor(&w->tiling))
         return true;
     struct bs_tile tile = bs_tiling_find(&w->tiling, time_ms);
-    return tile.start_ms + tile.size_ms <= w->final_before[stored];
+    return tile.start_ms + tile.size_ms <= final_before(w, stored);
+}
+
+static void keep_final(struct bs_windows *w, int64_t end_ms, bool stored)
+{
+    if (end_ms > w->final_until[stored])
+        w->final_until[stored] = end_ms;
+}
+
+void bs_windows_refuse(struct bs_windows *w, int64_t time_ms, bool stored)
+{
+    struct bs_tile tile = bs_tiling_find(&w->tiling, time_ms);
+    keep_final(w, tile.start_ms + tile.size_ms, stored);
 }
 
 /* Adding. */
@@ -276,8 +281,6 @@ static bool make_frame(struct bs_windows *w, const struct bs_window_place *place
     if (place->end_ms > w->now_wall)
         bs_heap_push(&w->ends, place->end_ms, f);
     bs_heap_push(&w->finals[stored], place->end_ms, f);
-    if (place->end_ms > w->latest_end[stored])
-        w->latest_end[stored] = place->end_ms;
     return true;
 }
 
@@ -417,6 +420,7 @@ static void finalise(struct bs_windows *w, struct frame *f, const struct bs_effe
         write_row(w, row_at(w, i), true, effects);
         close_row(w, i);
     }
+    keep_final(w, f->key.end_ms, f->key.stored != 0);
     free_frame(w, f);
 }
 
@@ -475,7 +479,6 @@ void bs_windows_finalise_all(struct bs_windows *w, const struct bs_effects *effe
     for (int stored = 0; stored < 2; stored++) {
         while (w->finals[stored].count)
             finalise(w, bs_heap_pop(&w->finals[stored]), effects);
-        w->final_before[stored] = w->latest_end[stored];
     }
 }
 

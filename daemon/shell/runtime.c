@@ -407,6 +407,7 @@ static void take_down(struct bs_runtime *rt)
     bs_check(left == 0);
     bs_buffer_fini(&rt->service_topic);
     bs_buffer_fini(&rt->config_topic);
+    bs_buffer_fini(&rt->absent);
     bs_buffer_fini(&rt->document);
     bs_buffer_fini(&rt->sentence);
     bs_conf_fini(rt->conf);
@@ -430,11 +431,13 @@ int bs_runtime_run(struct bs_conf *conf, const char *conf_path)
         bs_report(BS_LOG_ERROR, "%s", bs_status_text(BS_NO_MEMORY));
         return BS_EXIT_FAILED;
     }
+    signal(SIGPIPE, SIG_IGN); /* a pipe as [output] file is an error to count, not an end */
     rt->conf = conf;
     rt->conf_path = conf_path;
     rt->started = bs_clock_mono();
     bs_buffer_init(&rt->service_topic, 1024);
     bs_buffer_init(&rt->config_topic, 1024);
+    bs_buffer_init(&rt->absent, 64 * 1024);
     bs_buffer_init(&rt->document, 64 * 1024);
     bs_buffer_init(&rt->sentence, 2048);
     start_handles(rt);

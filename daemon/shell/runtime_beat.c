@@ -15,6 +15,17 @@ static int64_t age_ms(uint64_t now_ns, uint64_t then_ns)
     return now_ns > then_ns ? (int64_t)((now_ns - then_ns) / 1000000) : 0;
 }
 
+/* The broker sends all its documents before the last subscription is answered. */
+static void find_absent(struct bs_runtime *rt, struct bs_service_view *v)
+{
+    bs_buffer_reset(&rt->absent);
+    if (rt->last_phase == BS_MQTT_ONLINE && v->lag_bytes == 0)
+        bs_engine_write_absent(rt->engine, rt->away_until, &rt->absent);
+    else
+        bs_buffer_add_text(&rt->absent, "[]");
+    v->absent = bs_buffer_slice(&rt->absent);
+}
+
 static void fill_view(struct bs_runtime *rt, const char *state, struct bs_service_view *v)
 {
     uint64_t now = bs_clock_mono().ns;
@@ -27,6 +38,7 @@ static void fill_view(struct bs_runtime *rt, const char *state, struct bs_servic
                                   .lag_bytes = bs_log_head(rt->intake) - rt->fold.folded,
                                   .slowest_turn_ns = rt->slowest_turn_ns};
     bs_engine_get_held(rt->engine, &v->held);
+    find_absent(rt, v);
     bs_mqtt_get_state(rt->mqtt, &v->mqtt);
     bs_outlet_get_state(rt->outlet, &v->outlet);
     v->last_message_age_ms =

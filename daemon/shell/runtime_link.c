@@ -104,6 +104,7 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
 /* Without a single document every step of a night would be rejected as unknown: they come first. */
 void bs_runtime_link_connect(struct bs_runtime *rt)
 {
+    rt->away_until = bs_clock_tick(&rt->clock);
     bs_mqtt_connect(rt->mqtt, bs_engine_documents(rt->engine) == 0);
 }
 
@@ -185,18 +186,21 @@ static void follow_broker(struct bs_runtime *rt)
     struct bs_mqtt_state state;
     bs_mqtt_get_state(rt->mqtt, &state);
     bool is_new = strcmp(state.error, rt->last_error) != 0;
-    if (state.phase == BS_MQTT_ONLINE && rt->last_phase != BS_MQTT_ONLINE) {
+    if (state.phase == BS_MQTT_WAITING || state.phase == BS_MQTT_HELD)
+        rt->away_until = bs_clock_tick(&rt->clock);
+    enum bs_mqtt_phase last = rt->last_phase;
+    rt->last_phase = state.phase;
+    if (state.phase == BS_MQTT_ONLINE && last != BS_MQTT_ONLINE) {
         bs_report(BS_LOG_INFO, "online at %s", rt->conf->mqtt.uri);
         bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");
         rt->last_error[0] = 0;
     } else if (state.phase == BS_MQTT_WAITING && state.error[0] &&
-               (is_new || rt->last_phase == BS_MQTT_ONLINE)) {
+               (is_new || last == BS_MQTT_ONLINE)) {
         bs_report(BS_LOG_WARNING, "no broker at %s: %s; trying again", rt->conf->mqtt.uri,
                   state.error);
         memcpy(rt->last_error, state.error, sizeof rt->last_error);
         bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");
     }
-    rt->last_phase = state.phase;
 }
 
 void bs_runtime_look_around(struct bs_runtime *rt)

@@ -52,6 +52,8 @@ struct bs_runtime {
     uint64_t watched_position; /* folded when the watchdog was fed last */
 
     struct bs_buffer service_topic, config_topic, document, sentence;
+    struct bs_buffer absent;
+    struct bs_tick_ms away_until; /* when the broker was last seen away */
     enum bs_mqtt_phase last_phase;
     char last_error[160]; /* of the broker, as reported last */
     uint64_t reported_rejects[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT];

@@ -95,8 +95,10 @@ void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out)
                          v->held.members, v->held.devices, v->held.windows);
     bs_buffer_add_format(out,
                          "\"rss_bytes\":%llu,\"slowest_turn_ms\":%.3f,"
-                         "\"config\":{\"not_on_broker\":[]}}",
+                         "\"config\":{\"not_on_broker\":",
                          resident_bytes(), (double)v->slowest_turn_ns / 1e6);
+    bs_buffer_add(out, v->absent);
+    bs_buffer_add_text(out, "}}");
 }
 
 static const char *broker_words(enum bs_mqtt_phase phase)

@@ -170,6 +170,25 @@ static void lateness_set_before_the_first_step_holds_for_all(void **state)
     world_end(&w);
 }
 
+/* A site's settings may come after its first steps: what nobody was told yet is open to them. */
+static void lateness_raised_holds_for_what_was_never_final(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    world_welcome_guests(&w, ",\"allowed_lateness_s\":60");
+    long long now = (long long)w.tick;
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", now);
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":2,\"t\":%lld}", now - 600000);
+    assert_int_equal(rejected(&w, BS_STEP_TOO_LATE), 1);
+    world_welcome_guests(&w, ",\"allowed_lateness_s\":3600");
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":3,\"t\":%lld}", now - 600000);
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":4,\"t\":%lld}", now - 590000);
+    assert_int_equal(rejected(&w, BS_STEP_TOO_LATE), 2);
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 2);
+    world_end(&w);
+}
+
 static void late_steps_correct_their_window(void **state)
 {
     (void)state;
@@ -363,6 +382,7 @@ int main(void)
         cmocka_unit_test(messages_are_rejected_by_the_first_reason),
         cmocka_unit_test(lateness_raised_brings_nothing_back),
         cmocka_unit_test(lateness_set_before_the_first_step_holds_for_all),
+        cmocka_unit_test(lateness_raised_holds_for_what_was_never_final),
         cmocka_unit_test(late_steps_correct_their_window),
         cmocka_unit_test(stored_steps_have_windows_of_their_own),
         cmocka_unit_test(a_birth_names_the_foot),

@@ -3,6 +3,7 @@
 #ifndef BACKSTEP_CORE_CONFIG_H
 #define BACKSTEP_CORE_CONFIG_H
 
+#include "backstep/base/buffer.h"
 #include "backstep/base/slice.h"
 #include "backstep/base/status.h"
 #include "backstep/base/time.h"
@@ -49,5 +50,10 @@ const struct bs_settings *bs_config_settings(const struct bs_config *config);
 
 /* Documents in force. */
 size_t bs_config_count(const struct bs_config *config);
+
+/* A JSON array of the documents in force ("kind/id") that did not arrive at `since` or later: they
+ * are not on the broker any more. */
+void bs_config_write_absent(const struct bs_config *config, struct bs_wall_ms since,
+                            struct bs_buffer *out);
 
 #endif

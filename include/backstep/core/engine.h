@@ -3,6 +3,7 @@
 #ifndef BACKSTEP_CORE_ENGINE_H
 #define BACKSTEP_CORE_ENGINE_H
 
+#include "backstep/base/buffer.h"
 #include "backstep/base/record.h"
 #include "backstep/base/slice.h"
 #include "backstep/base/status.h"
@@ -41,6 +42,10 @@ void bs_engine_get_held(const struct bs_engine *e, struct bs_engine_held *ret);
 
 /* Documents in force; with none the daemon asks the broker for them before it takes a step. */
 size_t bs_engine_documents(const struct bs_engine *e);
+
+/* A JSON array of the documents in force that did not arrive at `since` or later. */
+void bs_engine_write_absent(const struct bs_engine *e, struct bs_tick_ms since,
+                            struct bs_buffer *out);
 
 /* wall time − tick, as the records have set it. */
 int64_t bs_engine_offset_ms(const struct bs_engine *e);

@@ -47,7 +47,8 @@ struct bs_window_place {
 enum bs_status bs_windows_new(struct bs_windows **ret, int64_t size_ms);
 void bs_windows_free(struct bs_windows *w);
 
-/* Sets the lateness from now on; what is final stays final, once a step was judged. */
+/* Sets the lateness from now on. A window that was written as final, or refused a step, stays final;
+ * one that nobody has asked for yet has nothing to keep. */
 void bs_windows_set_lateness(struct bs_windows *w, int64_t live_ms, int64_t stored_ms);
 void bs_windows_set_size(struct bs_windows *w, int64_t size_ms, struct bs_wall_ms arrival,
                          int64_t max_future_ms);
@@ -56,11 +57,11 @@ void bs_windows_set_refresh(struct bs_windows *w, int64_t refresh_ms);
 /* Moves the time on: from here on no window that ended `lateness` before takes a step. */
 void bs_windows_advance(struct bs_windows *w, struct bs_wall_ms now);
 
-/* A step is judged now: from here on a lateness that is raised brings nothing back. */
-void bs_windows_judge(struct bs_windows *w);
-
 /* True where an event time's window is final: the step is too late. */
 bool bs_windows_too_late(const struct bs_windows *w, int64_t time_ms, bool stored);
+
+/* A step was told that its window is final: no later lateness opens it again. */
+void bs_windows_refuse(struct bs_windows *w, int64_t time_ms, bool stored);
 
 /* Looks the place up; changes nothing. */
 struct bs_window_place bs_windows_find(const struct bs_windows *w, const struct bs_window_member *m,
