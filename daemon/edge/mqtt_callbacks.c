@@ -123,25 +123,38 @@ static void note_connect_failure(struct bs_mqtt *mqtt, int code, const char *mes
     }
 }
 
+/* OpenSSL's line is thread:error:number:library:function:reason:file:line:…, and only the reason is
+ * for people. */
 static int tls_said(const char *text, size_t length, void *context)
 {
     struct bs_mqtt *mqtt = context;
+    struct bs_slice rest = bs_slice_of(text, length);
+    const char *end;
 
-    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\0')) {
-        length--;
+    for (int i = 0; i < 5; i++) {
+        const char *colon = memchr(rest.at, ':', rest.length);
+
+        if (colon == NULL) {
+            break;
+        }
+        rest = bs_slice_after(rest, (size_t)(colon - rest.at) + 1);
     }
+    end = memchr(rest.at, ':', rest.length);
     pthread_mutex_lock(&mqtt->lock);
-    snprintf(mqtt->tls_reason, sizeof(mqtt->tls_reason), "%.*s", (int)length, text);
+    snprintf(mqtt->tls_reason, sizeof(mqtt->tls_reason), "TLS: %.*s",
+             end != NULL ? (int)(end - rest.at) : (int)rest.length, rest.at);
     pthread_mutex_unlock(&mqtt->lock);
     return 1;
 }
 
 /* ── the link's callbacks ──────────────────────────────────────────────────────────────────── */
 
-static void note_connected(struct bs_mqtt *mqtt)
+/* `at_once`: how many publications the broker takes before it answers one. */
+static void note_connected(struct bs_mqtt *mqtt, size_t at_once)
 {
     pthread_mutex_lock(&mqtt->lock);
     mqtt->broker_answered = true;
+    mqtt->flights_max = at_once < BS_MQTT_FLIGHTS_MAX ? at_once : BS_MQTT_FLIGHTS_MAX;
     pthread_mutex_unlock(&mqtt->lock);
     bs_mqtt_note(mqtt, BS_MQTT_EVENT_CONNECTED, NULL);
 }
@@ -149,13 +162,15 @@ static void note_connected(struct bs_mqtt *mqtt)
 static void connected3(void *context, MQTTAsync_successData *data)
 {
     (void)data;
-    note_connected(context);
+    note_connected(context, BS_MQTT_FLIGHTS_MAX);
 }
 
 static void connected5(void *context, MQTTAsync_successData5 *data)
 {
-    (void)data;
-    note_connected(context);
+    int limit =
+        MQTTProperties_getNumericValue(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+
+    note_connected(context, limit > 0 ? (size_t)limit : BS_MQTT_FLIGHTS_MAX);
 }
 
 static void connect_failed3(void *context, MQTTAsync_failureData *data)

@@ -49,10 +49,15 @@ struct bs_mqtt {
     enum bs_mqtt_wish wish;
     unsigned events;
     char reason[160], tls_reason[128];
+    char refusal[160];    /* of a publication on this link: why the broker may end it */
     bool broker_answered; /* this link got a CONNACK, of whatever kind */
     struct bs_mqtt_state state;
     struct bs_mqtt_slots slots;
     struct bs_mqtt_flight flights[BS_MQTT_FLIGHTS_MAX];
+    /* The first so many of them are used: MQTT 5's receive maximum of the broker. Beyond it Paho
+     * keeps a publication to itself and looks at it again a second later, not at the next PUBACK;
+     * and what it keeps it leaks when the client is destroyed. */
+    size_t flights_max;
 
     /* The publisher thread's own. */
     MQTTAsync client;         /* never used for a second connection */

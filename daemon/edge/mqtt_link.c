@@ -108,7 +108,6 @@ static MQTTAsync_connectOptions connect_options(struct bs_mqtt *mqtt)
     bs_mqtt_hear_connect(mqtt, &o);
     o.keepAliveInterval = (int)mqtt->options.keepalive_s;
     o.connectTimeout = CONNECT_TIMEOUT_S;
-    o.maxInflight = BS_MQTT_FLIGHTS_MAX;
     o.username = mqtt->options.username;
     o.password = mqtt->options.password;
     return o;

@@ -53,7 +53,8 @@ static void set_phase(struct bs_mqtt *mqtt, enum bs_mqtt_phase phase)
     pthread_mutex_lock(&mqtt->lock);
     mqtt->state.phase = phase;
     if (phase == BS_MQTT_WAITING) {
-        memcpy(mqtt->state.error, mqtt->reason, sizeof(mqtt->state.error));
+        memcpy(mqtt->state.error, mqtt->refusal[0] != '\0' ? mqtt->refusal : mqtt->reason,
+               sizeof(mqtt->state.error));
     } else if (phase != BS_MQTT_CONNECTING && phase != BS_MQTT_SUBSCRIBING) {
         mqtt->state.error[0] = '\0';
     }
@@ -141,9 +142,10 @@ static bool subscribe_all(struct bs_mqtt *mqtt)
 
 static void say_refused(struct bs_mqtt *mqtt, const struct bs_mqtt_flight *flight)
 {
-    snprintf(mqtt->state.error, sizeof(mqtt->state.error),
+    snprintf(mqtt->refusal, sizeof(mqtt->refusal),
              "the broker refused the publication of %.80s: reason %d", flight->slot->topic,
              flight->code);
+    memcpy(mqtt->state.error, mqtt->refusal, sizeof(mqtt->state.error));
 }
 
 /* With the lock held. True where the owner should be told of a refusal. */
@@ -170,7 +172,7 @@ static bool settle_answered(struct bs_mqtt *mqtt)
 /* With the lock held: a free place and the slot whose turn it is, or NULL. */
 static struct bs_mqtt_flight *next_flight(struct bs_mqtt *mqtt)
 {
-    for (size_t i = 0; i < BS_MQTT_FLIGHTS_MAX; i++) {
+    for (size_t i = 0; i < mqtt->flights_max; i++) {
         struct bs_mqtt_flight *flight = &mqtt->flights[i];
 
         if (flight->slot == NULL) {
@@ -278,9 +280,6 @@ static void run_session(struct bs_mqtt *mqtt)
     if (!connect_link(mqtt) || !subscribe_all(mqtt)) {
         return;
     }
-    pthread_mutex_lock(&mqtt->lock);
-    bs_mqtt_slots_offer_again(&mqtt->slots);
-    pthread_mutex_unlock(&mqtt->lock);
     since_ns = bs_mqtt_now_ns();
     set_phase(mqtt, BS_MQTT_ONLINE);
     publish(mqtt, false, NO_DEADLINE);
@@ -343,6 +342,7 @@ static void clear_notes(struct bs_mqtt *mqtt)
     mqtt->events = 0;
     mqtt->broker_answered = false;
     mqtt->tls_reason[0] = '\0';
+    mqtt->refusal[0] = '\0';
     pthread_mutex_unlock(&mqtt->lock);
 }
 

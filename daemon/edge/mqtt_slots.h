@@ -1,5 +1,5 @@
 /* What is to be published: one slot per topic, the newest content wins. A slot lives until the
- * broker acknowledged exactly its newest content, so memory is bounded by what is outstanding.
+ * broker answered exactly its newest content, so memory is bounded by what is outstanding.
  *
  * Holds no lock and calls no MQTT library: whoever calls holds the module's lock. Content that is
  * `flying` is never freed or changed before the slot is settled, so that it may be read without
@@ -41,7 +41,9 @@ struct bs_mqtt_slots {
 enum bs_mqtt_outcome {
     BS_MQTT_DELIVERED, /* acknowledged; at QoS 0: handed over */
     BS_MQTT_LOST,      /* no answer: QoS 1 waits again, QoS 0 is given up */
-    BS_MQTT_REFUSED, /* the broker said no: rests until bs_mqtt_slots_offer_again or new content */
+    /* The broker said no, and may end the connection over it (mosquitto 2.0.11 does): given up,
+     * or every further connection would end the same way. */
+    BS_MQTT_REFUSED,
 };
 
 void bs_mqtt_slots_fini(struct bs_mqtt_slots *slots);
@@ -56,9 +58,6 @@ struct bs_mqtt_slot *bs_mqtt_slots_take(struct bs_mqtt_slots *slots);
 /* Ends the flight; the slot may be gone afterwards. */
 void bs_mqtt_slots_settle(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
                           enum bs_mqtt_outcome outcome);
-
-/* Those that were refused wait again: at every new connection. */
-void bs_mqtt_slots_offer_again(struct bs_mqtt_slots *slots);
 
 /* Gives up what waits at QoS 0: there is no connection. */
 void bs_mqtt_slots_drop_unkept(struct bs_mqtt_slots *slots);

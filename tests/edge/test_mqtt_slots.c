@@ -1,0 +1,165 @@
+/* The slots alone: the newest content wins, what flies stays, the bound holds, and a random run
+ * against a model of one number per topic. */
+#include "../../daemon/edge/mqtt_slots.h"
+
+#include "backstep/base/random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static enum bs_status put(struct bs_mqtt_slots *s, const char *topic, const char *payload, int qos)
+{
+    /* With its zero byte, so that it can be read as text. */
+    struct bs_mqtt_publication p = {.topic = bs_slice_text(topic),
+                                    .payload = bs_slice_of(payload, strlen(payload) + 1),
+                                    .qos = qos};
+
+    return bs_mqtt_slots_put(s, &p);
+}
+
+static void expect_flying(const struct bs_mqtt_slot *slot, const char *topic, const char *payload)
+{
+    assert_non_null(slot);
+    assert_string_equal(slot->topic, topic);
+    assert_string_equal(slot->flying->payload.at, payload);
+}
+
+static void test_an_acknowledged_slot_is_gone(void **state)
+{
+    struct bs_mqtt_slots s = {0};
+    struct bs_mqtt_slot *slot;
+
+    (void)state;
+    assert_true(bs_mqtt_slots_idle(&s));
+    assert_int_equal(put(&s, "a", "1", 1), BS_OK);
+    assert_int_equal(put(&s, "a", "2", 1), BS_OK);
+    slot = bs_mqtt_slots_take(&s);
+    expect_flying(slot, "a", "2");
+    assert_null(bs_mqtt_slots_take(&s));
+    assert_false(bs_mqtt_slots_idle(&s));
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    assert_true(bs_mqtt_slots_idle(&s));
+    assert_null(s.by_topic);
+    bs_mqtt_slots_fini(&s);
+}
+
+static void test_what_flies_stays_until_it_lands(void **state)
+{
+    static const enum bs_mqtt_outcome outcomes[] = {BS_MQTT_DELIVERED, BS_MQTT_LOST,
+                                                    BS_MQTT_REFUSED};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct bs_mqtt_slots s = {0};
+        struct bs_mqtt_slot *slot;
+
+        put(&s, "a", "old", 1);
+        slot = bs_mqtt_slots_take(&s);
+        put(&s, "a", "newer", 1);
+        put(&s, "a", "newest", 1);
+        expect_flying(slot, "a", "old");
+        assert_null(bs_mqtt_slots_take(&s));
+        bs_mqtt_slots_settle(&s, slot, outcomes[i]);
+        slot = bs_mqtt_slots_take(&s);
+        expect_flying(slot, "a", "newest");
+        bs_mqtt_slots_fini(&s);
+    }
+}
+
+static void test_only_qos_1_is_kept_when_lost(void **state)
+{
+    struct bs_mqtt_slots s = {0};
+
+    (void)state;
+    put(&s, "kept", "k", 1);
+    put(&s, "unkept", "u", 0);
+    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s), BS_MQTT_LOST);
+    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s), BS_MQTT_LOST);
+    put(&s, "waiting", "w", 0);
+    bs_mqtt_slots_drop_unkept(&s);
+    expect_flying(bs_mqtt_slots_take(&s), "kept", "k");
+    assert_null(bs_mqtt_slots_take(&s));
+    bs_mqtt_slots_fini(&s);
+}
+
+static void test_the_bound_holds(void **state)
+{
+    struct bs_mqtt_slots s = {0};
+    char topic[16];
+
+    (void)state;
+    for (unsigned i = 0; i < BS_MQTT_SLOTS_MAX; i++) {
+        snprintf(topic, sizeof(topic), "t/%u", i);
+        assert_int_equal(put(&s, topic, "x", 1), BS_OK);
+    }
+    assert_int_equal(put(&s, "one more", "x", 1), BS_FULL);
+    assert_int_equal(put(&s, "t/7", "newer", 1), BS_OK);
+    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s), BS_MQTT_DELIVERED);
+    assert_int_equal(put(&s, "one more", "x", 1), BS_OK);
+    bs_mqtt_slots_fini(&s);
+}
+
+#define TOPICS 40
+
+/* Whatever is lost, refused or overtaken on the way: in the end each topic's last content was
+ * delivered last. */
+static void test_a_random_run_ends_with_the_newest(void **state)
+{
+    const uint64_t seed = 20261122;
+    struct bs_mqtt_slots s = {0};
+    struct bs_mqtt_slot *flying[8] = {0};
+    unsigned newest[TOPICS] = {0}, delivered[TOPICS] = {0};
+    struct bs_random random;
+
+    (void)state;
+    printf("seed %llu\n", (unsigned long long)seed);
+    bs_random_init(&random, seed);
+    for (unsigned step = 1; step <= 200000; step++) {
+        size_t place = (size_t)bs_random_below(&random, 8);
+        bool late = step > 190000;
+
+        if (!late && bs_random_below(&random, 2) == 0) {
+            unsigned n = (unsigned)bs_random_below(&random, TOPICS);
+            char topic[8], payload[12];
+
+            snprintf(topic, sizeof(topic), "%u", n);
+            snprintf(payload, sizeof(payload), "%u", step);
+            assert_int_equal(put(&s, topic, payload, 1), BS_OK);
+            newest[n] = step;
+        } else if (flying[place] == NULL) {
+            flying[place] = bs_mqtt_slots_take(&s);
+        } else {
+            bool lost = !late && bs_random_below(&random, 3) == 0;
+            struct bs_mqtt_slot *slot = flying[place];
+
+            if (!lost) {
+                delivered[strtoul(slot->topic, NULL, 10)] =
+                    (unsigned)strtoul(slot->flying->payload.at, NULL, 10);
+            }
+            bs_mqtt_slots_settle(&s, slot, lost ? BS_MQTT_LOST : BS_MQTT_DELIVERED);
+            flying[place] = NULL;
+        }
+    }
+    assert_true(bs_mqtt_slots_idle(&s));
+    for (size_t n = 0; n < TOPICS; n++) {
+        assert_int_equal(delivered[n], newest[n]);
+    }
+    bs_mqtt_slots_fini(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_acknowledged_slot_is_gone),
+        cmocka_unit_test(test_what_flies_stays_until_it_lands),
+        cmocka_unit_test(test_only_qos_1_is_kept_when_lost),
+        cmocka_unit_test(test_the_bound_holds),
+        cmocka_unit_test(test_a_random_run_ends_with_the_newest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
