@@ -16,7 +16,7 @@
 #define WINDOW_MAX        4096u
 #define PAYLOAD_MAX       (64u * 1024)
 #define BACK_OFF_FIRST_MS 100u
-#define BACK_OFF_LAST_MS  5000u
+#define BACK_OFF_LAST_MS  2000u
 #define POLL_NS           UINT64_C(100000000)
 #define NO_WAKE           UINT32_MAX
 #define MS_NS             UINT64_C(1000000)
@@ -53,6 +53,8 @@ struct bs_publisher {
     uint64_t progress_ns, connect_at_ns;
     uint32_t back_off_ms;
     bool refused;
+    const struct slot *refused_slot; /* the last message that was refused, and why */
+    const char *refused_reason;
 };
 
 uint64_t bs_publisher_now_ns(void)
@@ -198,10 +200,10 @@ static void on_send_failure5(void *context, MQTTAsync_failureData5 *data)
                    data->reasonCode != MQTTREASONCODE_QUOTA_EXCEEDED;
     struct slot *slot = context;
     if (refused) {
-        const char *text = MQTTReasonCode_toString(data->reasonCode);
+        /* Only the caller's thread knows that the topic still lives: it makes the sentence. */
         pthread_mutex_lock(&slot->owner->lock);
-        snprintf(slot->owner->trouble, sizeof slot->owner->trouble, "%s: %s", slot->topic,
-                 text ? text : "refused");
+        slot->owner->refused_slot = slot;
+        slot->owner->refused_reason = MQTTReasonCode_toString(data->reasonCode);
         pthread_mutex_unlock(&slot->owner->lock);
     }
     settle(slot, SLOT_LOST, refused);
@@ -452,10 +454,12 @@ static enum bs_status judge(struct bs_publisher *p)
     uint64_t now = bs_publisher_now_ns();
     if (p->phase == ONLINE && p->next == p->oldest)
         p->progress_ns = now;
-    if (p->refused)
+    if (p->refused) {
+        snprintf(p->trouble, sizeof p->trouble, "%s: %s", p->refused_slot->topic,
+                 p->refused_reason ? p->refused_reason : "refused");
         status = BS_REFUSED;
-    else if (p->options.give_up_s > 0 &&
-             now - p->progress_ns > p->options.give_up_s * 1000 * MS_NS && now > p->progress_ns)
+    } else if (p->options.give_up_s > 0 &&
+               now - p->progress_ns > p->options.give_up_s * 1000 * MS_NS && now > p->progress_ns)
         status = BS_IO;
     pthread_mutex_unlock(&p->lock);
     return status;

@@ -46,8 +46,8 @@ void bs_publisher_free(struct bs_publisher *p);
 enum bs_status bs_publisher_connect(struct bs_publisher *p);
 
 /* Hands over one message, waiting while the window is full; the payload is copied, `topic` must
- * live until it is acknowledged. BS_IO: gave up; BS_REFUSED: the broker refuses such messages;
- * BS_CLOSED: a stop was requested. */
+ * live until it is acknowledged or no call but _get_progress and _free follows. BS_IO: gave up;
+ * BS_REFUSED: the broker refuses such messages; BS_CLOSED: a stop was requested. */
 enum bs_status bs_publisher_send(struct bs_publisher *p, const char *topic,
                                  struct bs_slice payload);
 
