@@ -66,6 +66,12 @@ static int64_t first_tick(const struct bs_clock_past *past, int64_t boottime_ms)
     return tick > past->last_tick.ms ? tick : past->last_tick.ms;
 }
 
+void bs_clock_hold(struct bs_clock *c, struct bs_tick_ms tick)
+{
+    c->base_ms = INT64_MIN / 2; /* so far behind that the last tick always wins */
+    atomic_init(&c->last_ms, tick.ms);
+}
+
 void bs_clock_init(struct bs_clock *c, const struct bs_clock_past *past)
 {
     int64_t boottime_ms = read_ms(CLOCK_BOOTTIME);

@@ -63,14 +63,14 @@ static int open_log(struct bs_runtime *rt, struct bs_log **ret, struct bs_log_op
     }
     if (found.message[0])
         bs_report(BS_LOG_WARNING, "%s: %s", options->name, found.message);
-    *ret_last_tick = found.last_tick;
+    if (found.last_tick.ms > ret_last_tick->ms)
+        *ret_last_tick = found.last_tick;
     return BS_EXIT_OK;
 }
 
 static int open_logs(struct bs_runtime *rt, struct bs_tick_ms *ret_last_tick)
 {
     const struct bs_conf *c = rt->conf;
-    struct bs_tick_ms outbox_tick;
     struct bs_log_options intake = {
         .name = "intake",
         .segment_bytes = c->journal.segment_mb * MIB,
@@ -84,7 +84,7 @@ static int open_logs(struct bs_runtime *rt, struct bs_tick_ms *ret_last_tick)
         .max_bytes = c->influxdb.outbox_max_mb * MIB,
     };
     int status = open_log(rt, &rt->intake, &intake, ret_last_tick);
-    return status ? status : open_log(rt, &rt->outbox, &outbox, &outbox_tick);
+    return status ? status : open_log(rt, &rt->outbox, &outbox, ret_last_tick);
 }
 
 /* The fold. */
@@ -371,8 +371,9 @@ static void on_signal(uv_signal_t *signal, int number)
 
 static int set_up(struct bs_runtime *rt)
 {
-    struct bs_tick_ms last_tick;
+    struct bs_tick_ms last_tick = {0};
     int status = open_logs(rt, &last_tick);
+    bs_clock_hold(&rt->clock, last_tick);
     if (status == BS_EXIT_OK)
         status = start_fold(rt);
     if (status == BS_EXIT_OK)

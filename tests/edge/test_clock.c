@@ -36,6 +36,15 @@ static void test_empty_log(void **state)
     assert_in_range(body.offset_ms + SLACK_MS, 0, 2 * SLACK_MS);
 }
 
+static void test_held(void **state)
+{
+    (void)state;
+    struct bs_clock clock;
+    bs_clock_hold(&clock, (struct bs_tick_ms){1795716000000});
+    assert_int_equal(bs_clock_tick(&clock).ms, 1795716000000);
+    assert_int_equal(bs_clock_tick(&clock).ms, 1795716000000);
+}
+
 /* The last start was half this kernel's life ago by CLOCK_BOOTTIME, whatever the wall clock says.
  */
 static void test_same_boot(void **state)
@@ -143,9 +152,9 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty_log),  cmocka_unit_test(test_same_boot),
-        cmocka_unit_test(test_other_boot), cmocka_unit_test(test_start_body),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_empty_log),  cmocka_unit_test(test_held),
+        cmocka_unit_test(test_same_boot),  cmocka_unit_test(test_other_boot),
+        cmocka_unit_test(test_start_body), cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

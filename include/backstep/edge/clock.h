@@ -28,6 +28,10 @@ struct bs_clock_past {
  * first tick is max(last tick, wall − offset); in an empty log the first tick is the wall time. */
 void bs_clock_init(struct bs_clock *c, const struct bs_clock_past *past);
 
+/* Before bs_clock_init the clock stands at `tick`, the later of the logs' last ones: rows that the
+ * fold says again at a start may still have to be appended to the outbox. */
+void bs_clock_hold(struct bs_clock *c, struct bs_tick_ms tick);
+
 /* The present tick; never less than one given before. Thread-safe. */
 struct bs_tick_ms bs_clock_tick(struct bs_clock *c);
 
