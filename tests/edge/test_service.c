@@ -1,0 +1,137 @@
+/* The service document: valid JSON whatever a server answered, and complete. */
+#include "../../daemon/shell/service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cjson/cJSON.h>
+#include <cmocka.h>
+#include <string.h>
+
+static struct bs_service_view view_of(const struct bs_books *books, const char *error)
+{
+    struct bs_service_view v = {.state = "online",
+                                .reason = "",
+                                .broker = "mqtt://127.0.0.1:1883",
+                                .uptime_ms = 1500,
+                                .last_message_age_ms = -1,
+                                .books = books,
+                                .absent = BS_SLICE("[\"settings/site\"]"),
+                                .held = {1, 2, 3},
+                                .lag_bytes = 7,
+                                .lag_ms = 250};
+    v.mqtt.phase = BS_MQTT_ONLINE;
+    v.outlet.influx = BS_OUTLET_INFLUX_RETRYING;
+    v.outlet.error = error;
+    return v;
+}
+
+static cJSON *written(const struct bs_service_view *v)
+{
+    struct bs_buffer out;
+    bs_buffer_init(&out, 64 * 1024);
+    bs_service_write(v, &out);
+    assert_false(out.failed);
+    cJSON *document = cJSON_ParseWithLength(out.at, out.length);
+    if (!document)
+        fail_msg("not JSON: %.*s", (int)out.length, out.at);
+    bs_buffer_fini(&out);
+    return document;
+}
+
+static const cJSON *at(const cJSON *document, const char *a, const char *b)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(document, a);
+    if (item && b)
+        item = cJSON_GetObjectItemCaseSensitive(item, b);
+    if (!item)
+        fail_msg("%s/%s is missing", a, b ? b : "");
+    return item;
+}
+
+static void the_document_is_complete(void **state)
+{
+    (void)state;
+    static const char *const keys[][2] = {
+        {"state", NULL},
+        {"reason", NULL},
+        {"version", NULL},
+        {"uptime_s", NULL},
+        {"pid", NULL},
+        {"mqtt", "connected"},
+        {"influxdb", "state"},
+        {"influxdb", "error"},
+        {"books", "messages_received"},
+        {"intake", "lag_bytes"},
+        {"intake", "lag_s"},
+        {"outbox", "points"},
+        {"outbox", "bytes"},
+        {"outbox", "oldest_s"},
+        {"outbox", "delivered"},
+        {"outbox", "dropped"},
+        {"outbox", "dead_letters"},
+        {"outbox", "points_expired"},
+        {"held", "members"},
+        {"held", "devices"},
+        {"held", "windows"},
+        {"rss_bytes", NULL},
+        {"slowest_turn_ms", NULL},
+        {"config", "not_on_broker"},
+    };
+    struct bs_books books = {.steps_counted = 12};
+    struct bs_service_view v = view_of(&books, "");
+    cJSON *document = written(&v);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        at(document, keys[i][0], keys[i][1]);
+    assert_true(cJSON_IsNull(at(document, "mqtt", "last_message_age_s")));
+    assert_true(at(document, "intake", "lag_s")->valuedouble == 0.25);
+    assert_true(at(document, "uptime_s", NULL)->valuedouble == 1.5);
+    assert_true(at(document, "rss_bytes", NULL)->valuedouble > 100000);
+    assert_string_equal(cJSON_GetArrayItem(at(document, "config", "not_on_broker"), 0)->valuestring,
+                        "settings/site");
+    cJSON_Delete(document);
+}
+
+static void a_servers_words_cannot_break_it(void **state)
+{
+    (void)state;
+    static const char *const errors[] = {"\"},{\"state\":\"offline", "a\x01\x7f\n\t\\b",
+                                         "\xff\xfe not text", "caf\xc3\xa9"};
+    struct bs_books books = {0};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        struct bs_service_view v = view_of(&books, errors[i]);
+        v.reason = errors[i];
+        cJSON *document = written(&v);
+        assert_string_equal(at(document, "state", NULL)->valuestring, "online");
+        assert_true(cJSON_IsString(at(document, "influxdb", "error")));
+        cJSON_Delete(document);
+    }
+}
+
+static void the_sentence_says_what_it_waits_for(void **state)
+{
+    (void)state;
+    struct bs_books books = {.steps_counted = 12};
+    struct bs_service_view v = view_of(&books, "connection refused");
+    struct bs_buffer out;
+    bs_buffer_init(&out, 2048);
+    v.mqtt.phase = BS_MQTT_WAITING;
+    strcpy(v.mqtt.error, "no route");
+    bs_service_sentence(&v, &out);
+    bs_buffer_add_char(&out, 0);
+    assert_string_equal(out.at, "waiting for the broker at mqtt://127.0.0.1:1883 (no route); 12 "
+                                "steps counted; InfluxDB does not answer, 0 rows wait: connection "
+                                "refused");
+    bs_buffer_fini(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_document_is_complete),
+        cmocka_unit_test(a_servers_words_cannot_break_it),
+        cmocka_unit_test(the_sentence_says_what_it_waits_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
