@@ -1,0 +1,175 @@
+"""Measures backstep and prints one table and one JSON file: cost of a message and of a step, memory,
+latency, restart.
+
+  bench.py --build FOLDER [--quick] [--only LETTERS]   measure; always exits 0 where all could be
+  bench.py --build FOLDER --check                      hold the counts against baseline.json
+  bench.py --build FOLDER --baseline                   record them
+
+Every figure is a median of its own run, ratios are of interleaved pairs. Must never decide anything
+by a time: only --check fails, and only on counted instructions.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+import counts
+import latency
+import restart
+import subscribers
+from harness import Skip
+from processes import end_by_exception  # noqa: E402
+
+TREE = Path(__file__).resolve().parents[2]
+FOLD_TARGETS_NS = {"single": 800, "batch": 400, "binary": 150}
+FORM_NAMES = {"single": "JSON, one step", "batch": "JSON, batch of 20",
+              "binary": "binary, batch of 20"}
+
+
+class Table:
+    """Rows of figure, measured, target, met."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, figure, value, unit, target=None, **details):
+        met = None if target is None else value <= target
+        self.rows.append({"figure": figure, "measured": value, "unit": unit, "target": target,
+                          "met": met, **({"details": details} if details else {})})
+        print(self.line(self.rows[-1]), flush=True)
+
+    @staticmethod
+    def line(row):
+        target = "" if row["target"] is None else f"≤ {row['target']:g}"
+        met = {None: "", True: "yes", False: "NO"}[row["met"]]
+        measured = f"{row['measured']:g} {row['unit']}"
+        return f"{row['figure']:<58} {measured:>12} {target:>8}  {met}"
+
+
+def program_json(build, *arguments):
+    command = [str(Path(build) / "tests" / "bench_fold"), *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def add_messages(table, build, quick):
+    """(a)"""
+    pairs = 3 if quick else 5
+    full = subscribers.compare(build, 40000 if quick else 150000, 0, pairs)
+    table.add("a CPU of a QoS 1 message, daemon : bare Paho, full", full["ratio"], "", 1.25, **full)
+    table.add("a   the daemon's", full["daemon_us"], "µs")
+    table.add("a   the bare subscriber's", full["drop_us"], "µs")
+    steady = subscribers.compare(build, 10000 if quick else 40000, 5000, pairs)
+    table.add("a CPU of a QoS 1 message, daemon : bare Paho, 5000/s", steady["ratio"], "", 1.5,
+              **steady)
+    table.add("a   the daemon's", steady["daemon_us"], "µs")
+    table.add("a   the bare subscriber's", steady["drop_us"], "µs")
+
+
+def add_folds(table, build, quick):
+    """(b) and (d)"""
+    runs = {form: program_json(build, form, 200000 if quick else 1000000)
+            for form in FOLD_TARGETS_NS}
+    for form, run in runs.items():
+        table.add(f"b fold of a step, {FORM_NAMES[form]}", run["ns_per_step"], "ns",
+                  FOLD_TARGETS_NS[form], **run)
+    for form, count in counts.measure(build).items():
+        table.add(f"b   its instructions, {FORM_NAMES[form]}", count, "")
+    for form, run in runs.items():
+        table.add(f"d allocations in {run['steps']} steps, {FORM_NAMES[form]}", run["allocations"],
+                  "", run["steps"] // 1000)
+
+
+def add_memory(table, build, quick):
+    """(c)"""
+    for devices in (1000, 10000) if quick else (1000, 10000, 100000):
+        run = program_json(build, "memory", devices)
+        table.add(f"c memory of an active device, {devices} of them", run["bytes_per_device"], "B",
+                  8192, **run)
+
+
+def add_latency(table, build, quick):
+    """(e); the daemon's defaults first, then what a board of a running class would ask for."""
+    for refresh_s, flush_ms in ((2, 1000), (1, 100)):
+        try:
+            run = latency.measure(build, 10 if quick else 40, refresh_s, flush_ms)
+        except Skip as why:
+            print(f"e skipped: {why}")
+            return
+        asked = f"refresh {refresh_s} s, flush {flush_ms} ms"
+        table.add(f"e publish to row visible, p50, {asked}", run["p50_s"], "s", **run)
+        table.add(f"e publish to row visible, p99, {asked}", run["p99_s"], "s")
+
+
+def add_restart(table, build, quick):
+    """(f)"""
+    steps = 500000 if quick else 5000000
+    run = restart.measure(build, steps)
+    table.add(f"f fold of {steps} steps after a restart", run["restart_s"], "s", 8 * steps / 5e6,
+              **run)
+    table.add("f   where no row is in the outbox yet", run["rows_too_s"], "s")
+
+
+PARTS = {"a": add_messages, "b": add_folds, "c": add_memory, "e": add_latency, "f": add_restart}
+
+
+def load_average():
+    return [round(value, 2) for value in os.getloadavg()]
+
+
+def run_bench(build, quick, parts):
+    began, load = time.time(), load_average()
+    print(f"load average at the beginning: {load}, {os.cpu_count()} processors")
+    table = Table()
+    for letter in parts:
+        PARTS[letter](table, build, quick)
+    missed = [row["figure"] for row in table.rows if row["met"] is False]
+    document = {"fingerprint": counts.fingerprint(build), "quick": quick,
+                "load_average": {"before": load, "after": load_average()},
+                "processors": os.cpu_count(), "seconds": round(time.time() - began, 1),
+                "figures": table.rows}
+    path = TREE / "build" / "bench.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    print(f"load average at the end: {load_average()}; {document['seconds']} s; {path}")
+    print(f"missed: {', '.join(missed)}" if missed else "every target is met")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="run bench", description="Measures backstep.")
+    parser.add_argument("--build", required=True, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="a short run, rougher figures")
+    parser.add_argument("--only", metavar="LETTERS", default="".join(PARTS),
+                        help="some parts only: a messages, b fold, c memory, e latency, f restart")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true",
+                      help="compare instruction counts with the recorded ones, within 5 %%")
+    what.add_argument("--baseline", action="store_true", help="record the instruction counts")
+    arguments = parser.parse_args()
+    if set(arguments.only) - set(PARTS):
+        parser.error(f"--only takes letters of {''.join(PARTS)}")
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    end_by_exception()
+    if arguments.baseline:
+        counts.write_baseline(arguments.build, counts.measure(arguments.build))
+        print(f"wrote {counts.BASELINE}")
+        return 0
+    if arguments.check:
+        said, dearer = counts.check(arguments.build, counts.measure(arguments.build))
+        print("\n".join(said))
+        return 1 if dearer else 0
+    run_bench(arguments.build, arguments.quick, [p for p in PARTS if p in arguments.only])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""What a message costs its subscriber: the daemon and a bare Paho client, fed by the same server.
+
+Must never read a clock other than the CPU clock of the process that is measured.
+"""
+
+import json
+import os
+import select
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from processes import Failure, Scene
+
+SITE = "bench"
+DEVICES = 1000
+WARM_STEPS = 4 * DEVICES
+# Behind the last message: a row is written up to 2 s (refresh_s) after its step, and reaches the
+# file up to 1 s (flush_ms) later. What the daemon does then belongs to the messages.
+SETTLE_S = 3.4
+
+
+def cpu_seconds(pid):
+    """The CPU clock of another process: see clock_getcpuclockid(3)."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+class Feed:
+    """The server; it ends when we do."""
+
+    def __init__(self, build, messages, rate=0, site=SITE):
+        command = [Path(build) / "tests" / "bench_feed", "-n", messages, "-r", rate, "-d", DEVICES,
+                   site]
+        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        self.text = b""
+        self.port = int(self.expect("port"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.kill()
+        self.process.wait()
+
+    def expect(self, word, timeout=120):
+        """Waits for the mark `word` and gives what stands behind it."""
+        end = time.monotonic() + timeout
+        while b"\n" not in self.text:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                raise Failure(f"the feed says no {word!r} within {timeout} s")
+            piece = os.read(self.process.stdout.fileno(), 65536)
+            if not piece:
+                raise Failure("the feed ended")
+            self.text += piece
+        line, _, self.text = self.text.partition(b"\n")
+        found, _, rest = line.decode().partition(" ")
+        if found != word:
+            raise Failure(f"the feed says {found!r} instead of {word!r}: {rest[:200]}")
+        return rest
+
+    def go(self):
+        self.process.stdin.write(b"go\n")
+        self.process.stdin.flush()
+
+
+def start_drop(scene, build, feed):
+    return scene.start("drop", [Path(build) / "tests" / "bench_drop", feed.port, SITE])
+
+
+def write_daemon_conf(path, folder, port, site=SITE):
+    path.write_text(f"[site]\nid = {site}\n[mqtt]\nuri = mqtt://127.0.0.1:{port}\n"
+                    f"[journal]\ndirectory = {folder}\n[output]\nfile = /dev/null\n")
+
+
+def start_daemon(scene, build, feed):
+    conf = scene.folder / "backstepd.conf"
+    write_daemon_conf(conf, scene.folder / "state", feed.port)
+    return scene.start("backstepd", [Path(build) / "backstepd", "--config", conf])
+
+
+def stop_and_read_books(child, feed):
+    """The books of the last document, which the daemon publishes when it is told to stop."""
+    child.terminate()
+    document = json.loads(feed.expect("service"))
+    if document.get("state") != "offline":
+        raise Failure(f"no document of an orderly stop: {json.dumps(document)[:300]}")
+    return document["books"]
+
+
+def cpu_per_message(build, start, messages, rate):
+    """(µs of CPU per message, seconds it took). A daemon that did not count every step fails."""
+    with Scene("backstep-bench-") as scene, Feed(build, messages, rate) as feed:
+        child = start(scene, build, feed)
+        feed.expect("ready")
+        time.sleep(SETTLE_S)
+        before = cpu_seconds(child.pid)
+        feed.go()
+        took = float(feed.expect("end"))
+        time.sleep(SETTLE_S)
+        cpu = cpu_seconds(child.pid) - before
+        if start is start_daemon:
+            counted = stop_and_read_books(child, feed)["steps_counted"]
+            if counted != WARM_STEPS + messages:
+                raise Failure(f"{WARM_STEPS + messages} steps were sent, {counted} counted")
+        return cpu / messages * 1e6, took
+
+
+def compare(build, messages, rate, pairs):
+    """Interleaved, so that what else the machine does meets both."""
+    runs = []
+    for _ in range(pairs):
+        drop, _ = cpu_per_message(build, start_drop, messages, rate)
+        daemon, took = cpu_per_message(build, start_daemon, messages, rate)
+        runs.append({"drop_us": round(drop, 2), "daemon_us": round(daemon, 2),
+                     "ratio": round(daemon / drop, 3), "daemon_per_s": round(messages / took)})
+    median = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    return {**median, "messages": messages, "pairs": runs}

@@ -1,0 +1,176 @@
+/* Makes the recording of walk.h. Must never depend on anything but its arguments. */
+#include "walk.h"
+
+#include "backstep/base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BOOT 2882343476u
+
+int walk_form_of(const char *name)
+{
+    static const char *const names[WALK_FORMS] = {"single", "batch", "binary"};
+    for (int i = 0; i < WALK_FORMS; i++)
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    return -1;
+}
+
+unsigned walk_steps_per_message(enum walk_form form)
+{
+    return form == WALK_SINGLE ? 1 : WALK_BATCH;
+}
+
+void walk_init(struct walk *w, enum walk_form form, unsigned devices, int64_t begin_ms)
+{
+    *w = (struct walk){.form = form, .devices = devices, .begin_ms = begin_ms};
+    bs_random_init(&w->random, 1);
+    bs_buffer_init(&w->bytes, SIZE_MAX / 2);
+}
+
+void walk_fini(struct walk *w)
+{
+    bs_buffer_fini(&w->bytes);
+    free(w->records);
+    free(w->bodies);
+}
+
+static void add_record(struct walk *w, int64_t tick, enum bs_record_type type, size_t body)
+{
+    if (w->count == w->room) {
+        w->room = w->room ? w->room * 2 : 64;
+        w->records = realloc(w->records, w->room * sizeof *w->records);
+        w->bodies = realloc(w->bodies, w->room * sizeof *w->bodies);
+        bs_check(w->records && w->bodies);
+    }
+    w->bodies[w->count] = body;
+    w->records[w->count] = (struct bs_record){.position = w->count,
+                                              .next = w->count + 1,
+                                              .tick = {tick},
+                                              .type = (uint8_t)type,
+                                              .body = {NULL, w->bytes.length - body}};
+    w->count++;
+}
+
+static size_t begin_message(struct walk *w, const char *topic)
+{
+    size_t body = w->bytes.length;
+    uint8_t head[BS_MESSAGE_HEAD_BYTES];
+    bs_message_head_write((uint16_t)strlen(topic), 0, head);
+    bs_buffer_add(&w->bytes, bs_slice_of(head, sizeof head));
+    bs_buffer_add_text(&w->bytes, topic);
+    return body;
+}
+
+static void add_start(struct walk *w)
+{
+    struct bs_start_body start = {.offset_ms = 0, .hash_seed = 0x5eed};
+    uint8_t bytes[BS_START_BODY_BYTES];
+    bs_start_body_write(&start, bytes);
+    size_t body = w->bytes.length;
+    bs_buffer_add(&w->bytes, bs_slice_of(bytes, sizeof bytes));
+    add_record(w, w->begin_ms, BS_RECORD_START, body);
+}
+
+void walk_add_head(struct walk *w)
+{
+    add_start(w);
+    size_t body = begin_message(w, "backstep/v1/gym/config/settings/site");
+    bs_buffer_add_text(&w->bytes, "{\"unknown_devices\":\"guest\",\"max_members\":1000000}");
+    add_record(w, w->begin_ms, BS_RECORD_MESSAGE, body);
+}
+
+static int vary(struct bs_random *random, int mean, int spread)
+{
+    return mean - spread + (int)bs_random_below(random, (uint64_t)(2 * spread + 1));
+}
+
+static void add_single(struct walk *w, unsigned seq, int64_t t)
+{
+    bs_buffer_add_format(&w->bytes,
+                         "{\"v\":1,\"boot\":%u,\"seq\":%u,\"t\":%lld,\"foot\":\"%c\",\"dir\":"
+                         "\"F\",\"step_ms\":%d,\"contact_ms\":%d,\"step_mm\":%d,\"pitch_cdeg\":%d}",
+                         BOOT, seq, (long long)t, seq % 2 ? 'L' : 'R', vary(&w->random, 550, 20),
+                         vary(&w->random, 600, 20), vary(&w->random, 650, 40),
+                         vary(&w->random, 2100, 200));
+}
+
+static void add_batch(struct walk *w, unsigned seq, int64_t t)
+{
+    bs_buffer_add_format(&w->bytes,
+                         "{\"v\":1,\"boot\":%u,\"seq\":%u,\"t\":%lld,\"columns\":[\"dt_ms\","
+                         "\"foot\",\"dir\",\"step_ms\",\"contact_ms\",\"step_mm\",\"pitch_cdeg\"],"
+                         "\"rows\":[",
+                         BOOT, seq, (long long)t);
+    for (unsigned i = 0; i < WALK_BATCH; i++)
+        bs_buffer_add_format(&w->bytes, "%s[%d,\"%c\",\"F\",%d,%d,%d,%d]", i ? "," : "",
+                             i ? WALK_STEP_MS : 0, (seq + i) % 2 ? 'L' : 'R',
+                             vary(&w->random, 550, 20), vary(&w->random, 600, 20),
+                             vary(&w->random, 650, 40), vary(&w->random, 2100, 200));
+    bs_buffer_add_text(&w->bytes, "]}");
+}
+
+static void put(uint8_t *at, uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+static void add_binary(struct walk *w, unsigned seq, int64_t t)
+{
+    uint8_t text[24 + 16 * WALK_BATCH] = {'B', 'S', 1, WALK_BATCH};
+    put(text + 4, BOOT, 4);
+    put(text + 8, seq, 4);
+    put(text + 16, (uint64_t)t, 8);
+    for (unsigned i = 0; i < WALK_BATCH; i++) {
+        uint8_t *record = text + 24 + 16 * i;
+        put(record, i ? WALK_STEP_MS : 0, 2);
+        record[2] = (uint8_t)(((seq + i) % 2 ? 1 : 2) | 1 << 2);
+        record[3] = 255;
+        put(record + 4, (uint64_t)vary(&w->random, 550, 20), 2);
+        put(record + 6, 65535, 2);
+        put(record + 8, (uint64_t)vary(&w->random, 600, 20), 2);
+        put(record + 10, (uint64_t)vary(&w->random, 650, 40), 2);
+        record[12] = 0x80;
+        record[13] = 21;
+        record[14] = 255;
+    }
+    bs_buffer_add(&w->bytes, bs_slice_of(text, sizeof text));
+}
+
+/* Devices begin at different moments; a message arrives when its last step was made. */
+void walk_add_message(struct walk *w)
+{
+    unsigned steps = walk_steps_per_message(w->form);
+    unsigned device = (unsigned)(w->messages % w->devices);
+    unsigned seq = (unsigned)(w->messages / w->devices) * steps;
+    int64_t first = w->begin_ms + (int64_t)seq * WALK_STEP_MS +
+                    (int64_t)device * steps * WALK_STEP_MS / w->devices;
+    char topic[96];
+    snprintf(topic, sizeof topic, "backstep/v1/gym/device/pod-%06u/steps", device);
+    size_t body = begin_message(w, topic);
+    if (w->form == WALK_SINGLE)
+        add_single(w, seq, first);
+    else if (w->form == WALK_BATCHED)
+        add_batch(w, seq, first);
+    else
+        add_binary(w, seq, first);
+    add_record(w, first + (steps - 1) * WALK_STEP_MS + 20, BS_RECORD_MESSAGE, body);
+    w->messages++;
+    w->steps += steps;
+}
+
+void walk_place(struct walk *w)
+{
+    bs_check(!w->bytes.failed);
+    for (size_t i = 0; i < w->count; i++)
+        w->records[i].body.at = w->bytes.at + w->bodies[i];
+}
+
+void walk_drop(struct walk *w)
+{
+    bs_buffer_reset(&w->bytes);
+    w->count = 0;
+}

@@ -1,0 +1,48 @@
+/* The recording that the bench measures with: devices that walk at 109 steps a minute, as intake
+ * records in memory. The same arguments give the same bytes; no clock is read. */
+#ifndef BACKSTEP_TESTS_BENCH_WALK_H
+#define BACKSTEP_TESTS_BENCH_WALK_H
+
+#include "backstep/base/buffer.h"
+#include "backstep/base/random.h"
+#include "backstep/base/record.h"
+
+#define WALK_STEP_MS 550
+#define WALK_BATCH   20
+
+enum walk_form { WALK_SINGLE, WALK_BATCHED, WALK_BINARY, WALK_FORMS };
+
+/* Records one behind the other, their bodies in one buffer. */
+struct walk {
+    enum walk_form form;
+    unsigned devices;
+    int64_t begin_ms; /* tick and wall time of the first record */
+    struct bs_random random;
+    struct bs_buffer bytes;
+    struct bs_record *records; /* their bodies stand only behind walk_place */
+    size_t *bodies;            /* offsets: the buffer moves while it grows */
+    size_t count, room;
+    uint64_t messages, steps; /* so far, dropped ones too */
+};
+
+/* The form of that name ("single", "batch", "binary"), or -1. */
+int walk_form_of(const char *name);
+
+unsigned walk_steps_per_message(enum walk_form form);
+
+void walk_init(struct walk *w, enum walk_form form, unsigned devices, int64_t begin_ms);
+void walk_fini(struct walk *w);
+
+/* The START record and the document that lets guests in. */
+void walk_add_head(struct walk *w);
+
+/* The next device's next message. */
+void walk_add_message(struct walk *w);
+
+/* Lets the records' bodies point to their bytes. */
+void walk_place(struct walk *w);
+
+/* Forgets the records, not who walked how far. */
+void walk_drop(struct walk *w);
+
+#endif
