@@ -60,6 +60,16 @@ class Daemon:
     def kill(self):
         self.child.kill()
 
+    def kill_running(self):
+        """A kill that finds it dead already is a failure: it had ended by itself."""
+        if not self.child.running():
+            raise Failure(f"backstepd had ended by itself with {self.child.process.returncode}")
+        self.kill()
+
+    def expect_running(self):
+        if not self.child.running():
+            raise Failure(f"backstepd ended by itself with {self.child.process.returncode}")
+
     def stop(self, timeout=20):
         """An orderly end; anything but exit status 0 is a failure."""
         status = self.child.terminate(timeout)
@@ -84,8 +94,7 @@ class Daemon:
 
     def wait_online(self, broker, timeout=30):
         def online():
-            if not self.child.running():
-                raise Failure(f"backstepd ended with {self.child.process.returncode}")
+            self.expect_running()
             document = self.service(broker)
             return document and document.get("pid") == self.child.pid \
                 and document["state"] == "online" and document

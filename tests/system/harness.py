@@ -102,10 +102,15 @@ def expect_totals(actual, expected):
     raise Failure("\n".join([f"totals differ for {len(members)} members:"] + lines))
 
 
-def wait_for_totals(influx, expected, timeout):
+def wait_for_totals(influx, expected, timeout, daemon):
+    def equal():
+        daemon.expect_running()
+        return influx.step_totals() == expected
+
     try:
-        wait_until(lambda: influx.step_totals() == expected, timeout, "totals", pause=0.5)
+        wait_until(equal, timeout, "totals", pause=0.5)
     except Failure:
+        daemon.expect_running()
         expect_totals(influx.step_totals(), expected)
 
 

@@ -110,7 +110,7 @@ def test_queries(case):
     walked_s = 120
     truth = case.send("simulate", broker, daemon, members=members, devices=1, speed=0, back=20,
                       forward=20, duration=walked_s, start=now_ms() - walked_s * 1000).wait()
-    wait_for_totals(influx, guest_totals(truth), 60)
+    wait_for_totals(influx, guest_totals(truth), 60, daemon)
     board = read_board()
     values = choose_all(influx, board)
     expect(len(values["member"]), members, "members to choose from")

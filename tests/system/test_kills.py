@@ -28,7 +28,7 @@ def walk(case, broker, daemon, steps, lasting_s, **options):
 def settle(broker, influx, daemon, truth, timeout):
     """Waits for equality, then asks the daemon's own books and looks again."""
     expected = guest_totals(truth)
-    wait_for_totals(influx, expected, timeout)
+    wait_for_totals(influx, expected, timeout, daemon)
     books = daemon.stop_for_books(broker)
     expect_balance(books)
     expect(books["steps_counted"], truth["steps"], "steps counted")
@@ -41,7 +41,7 @@ def kill_often(case, daemon, sender, kills):
         time.sleep(case.random.uniform(0.1, 2.3))
         if not sender.running():
             raise Failure(f"all was sent before kill {number + 1} of {kills}")
-        daemon.kill()
+        daemon.kill_running()
         daemon.start()
 
 
