@@ -150,7 +150,7 @@ bool bs_mqtt_link_connect(struct bs_mqtt *mqtt)
 bool bs_mqtt_link_subscribe(struct bs_mqtt *mqtt, const char *topic)
 {
     /* Its subscribe options keep the retain flag for what is delivered because of this SUBSCRIBE
-     * (but for the documents, see below), and ask for the retained messages each time. */
+     * (for the documents: always), and ask for the retained messages each time. */
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     int code;
 

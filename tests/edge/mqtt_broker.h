@@ -390,7 +390,7 @@ static inline void peer_start(struct peer *p, const struct broker *b, const char
 static inline void peer_stop(struct peer *p)
 {
     mosquitto_disconnect(p->m);
-    mosquitto_loop_stop(p->m, true);
+    mosquitto_loop_stop(p->m, false);
     mosquitto_destroy(p->m);
     mosquitto_lib_cleanup();
     sink_fini(&p->sink);

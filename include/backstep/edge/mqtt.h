@@ -39,8 +39,8 @@ struct bs_mqtt_options {
      * the real session when it is back (or 10 s after the broker first answered). The marker is not
      * handed to on_message, so its topic must match none of `subscriptions`. */
     bool config_first;
-    /* first_subscription is the documents' one: its messages keep the RETAIN flag they were published
-     * with (MQTT 5's Retain As Published; under 3.1.1 a broker does not tell). */
+    /* first_subscription is the documents' one: its messages keep the RETAIN flag they were
+     * published with (MQTT 5's Retain As Published; under 3.1.1 a broker does not tell). */
     const char *first_subscription, *marker_topic;
     /* Nothing connects before bs_mqtt_connect, but slots can be filled. */
     bool start_held;
