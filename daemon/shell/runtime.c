@@ -202,6 +202,8 @@ static void go_live(struct bs_runtime *rt, struct bs_tick_ms last_tick)
     memcpy(rt->reported_rejects, books->messages_rejected, sizeof books->messages_rejected);
     memcpy(rt->reported_rejects + BS_MESSAGE_REASON_COUNT, books->steps_rejected,
            sizeof books->steps_rejected);
+    rt->reported_rejects[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT] =
+        books->config_unknown_kind;
 }
 
 /* The loop's handles. */

@@ -114,6 +114,8 @@ static void report_rejects(struct bs_runtime *rt)
         if (i != BS_STEP_DUPLICATE)
             report_reason(rt, BS_MESSAGE_REASON_COUNT + i, "steps", bs_step_reason_name(i),
                           books->steps_rejected[i]);
+    report_reason(rt, BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT, "documents", "unknown kind",
+                  books->config_unknown_kind);
 }
 
 void bs_runtime_beat(struct bs_runtime *rt)

@@ -56,8 +56,9 @@ struct bs_runtime {
     struct bs_tick_ms away_until; /* when the broker was last seen away */
     enum bs_mqtt_phase last_phase;
     char last_error[160]; /* of the broker, as reported last */
-    uint64_t reported_rejects[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT];
-    uint64_t report_due_ns[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT];
+    /* Messages by reason, steps by reason, documents of an unknown kind. */
+    uint64_t reported_rejects[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT + 1];
+    uint64_t report_due_ns[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT + 1];
     int exit_status;
 };
 

@@ -152,3 +152,5 @@ def end_by_exception():
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
+    # A shell's background job is started with this one ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -70,7 +70,7 @@ def test_kinds_of_later(case):
             pass
         client.publish(daemon.topic("config/weather/here"), "{}", retain=True)
         expect(client.receive(2), None, "answer to an unknown kind")
-    wait_until(lambda: "weather" in daemon.log_text(), 5, "the log names the unknown kind")
+    wait_until(lambda: "unknown kind" in daemon.log_text(), 15, "the log says: unknown kind")
 
 
 def test_deletion_and_restart(case):
