@@ -118,7 +118,7 @@ def test_broker_killed_twice(case):
     broker, influx = case.broker(), case.influx()
     with Proxy(broker.port) as proxy:
         daemon = case.daemon(proxy.uri, influx).start_online(broker)
-        daemon.settings(broker)
+        daemon.settings(broker, allowed_lateness_s=3600)
         sent = kill_while_walking(case, broker, daemon)
         saved = kill_after_save(broker, daemon)
         wait_for_saved(influx, saved)
