@@ -113,11 +113,14 @@ static void fire_deadlines(struct bs_engine *e, const struct bs_effects *effects
 
 /* Steps. */
 
+/* A guest of before is kept while guests are not welcome: its identities may be asked for again. */
 static struct bs_device *known_device(struct bs_engine *e, struct bs_slice id)
 {
-    struct bs_device *d = bs_roster_find(e->roster, id);
     const struct bs_settings *s = bs_config_settings(e->config);
-    if (d || s->unknown_devices != BS_UNKNOWN_GUEST)
+    if (s->unknown_devices != BS_UNKNOWN_GUEST)
+        return NULL;
+    struct bs_device *d = bs_roster_find(e->roster, id);
+    if (d)
         return d;
     d = bs_roster_add_guest(e->roster, id, (uint32_t)s->max_members, e->now);
     if (d && e->next_sweep.ms == BS_NEVER_MS)
@@ -182,9 +185,9 @@ static void count_in_window(struct bs_engine *e, const struct origin *o,
     sample->late = wall(e).ms >= place->end_ms;
     measure(sample->step, sample);
     bs_windows_add(e->windows, &o->member->windows, key, place, sample, e->now);
-    if (!o->boot->accepted[key->stored] || key->time_ms > o->boot->latest_accepted[key->stored])
-        o->boot->latest_accepted[key->stored] = key->time_ms;
-    o->boot->accepted[key->stored] = true;
+    if (!o->boot->accepted || key->time_ms > o->boot->latest_accepted)
+        o->boot->latest_accepted = key->time_ms;
+    o->boot->accepted = true;
 }
 
 /* A step over a bound leaves no trace, so that it may come again; every other one is marked as seen
@@ -302,9 +305,11 @@ static void take_birth(struct bs_engine *e, const struct bs_topic *topic, struct
         e->books.birth_rejected++;
         return;
     }
-    struct bs_device *d = known_device(e, topic->id);
+    struct bs_device *d = bs_roster_find(e->roster, topic->id);
+    if (!d)
+        d = known_device(e, topic->id);
     if (d)
-        bs_device_set_side(d, side);
+        bs_device_set_side(d, side, e->now);
 }
 
 /* Documents. */

@@ -148,23 +148,23 @@ enum bs_foot bs_device_side(const struct bs_device *d)
     return d->side;
 }
 
-void bs_device_set_side(struct bs_device *d, enum bs_foot side)
+void bs_device_set_side(struct bs_device *d, enum bs_foot side, struct bs_tick_ms now)
 {
     d->side = (uint8_t)side;
+    d->last_heard = now;
 }
 
 /* Boots. */
 
+/* A live step whose acknowledgement was lost may come again as stored: it must be too late as both.
+ */
 static bool boot_expired(const struct bs_boot *b, const struct bs_windows *windows,
                          struct bs_tick_ms now)
 {
     if (now.ms - b->last_heard.ms < (b->uses_up ? UP_BOOT_KEPT_MS : BOOT_KEPT_MS))
         return false;
-    for (int stored = 0; stored < 2; stored++)
-        if (b->accepted[stored] &&
-            !bs_windows_too_late(windows, b->latest_accepted[stored], stored != 0))
-            return false;
-    return true;
+    return !b->accepted || (bs_windows_too_late(windows, b->latest_accepted, false) &&
+                            bs_windows_too_late(windows, b->latest_accepted, true));
 }
 
 static void forget_boots(struct bs_device *d, const struct bs_windows *windows,
@@ -203,8 +203,8 @@ static struct bs_boot *make_boot(struct bs_device *d, uint32_t id, const struct 
         return NULL;
     b->id = id;
     b->uses_up = false;
-    b->accepted[0] = b->accepted[1] = false;
-    b->latest_accepted[0] = b->latest_accepted[1] = 0;
+    b->accepted = false;
+    b->latest_accepted = 0;
     b->upclock = NULL;
     bs_seen_init(&b->seen);
     d->boot_count++;

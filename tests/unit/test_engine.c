@@ -359,6 +359,58 @@ static void a_stepped_clock_ends_what_was_open(void **state)
     world_end(&w);
 }
 
+static void who_is_unknown_is_asked_anew_for_each_step(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    world_welcome_guests(&w, "");
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", (long long)w.tick);
+    world_say_text(&w, "config/settings/site", "{\"unknown_devices\":\"ignore\"}");
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":2,\"t\":%lld}", (long long)w.tick);
+    assert_int_equal(rejected(&w, BS_STEP_UNKNOWN_DEVICE), 1);
+    /* What was marked before stays marked; what was turned away left no trace. */
+    world_welcome_guests(&w, "");
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", (long long)w.tick);
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":2,\"t\":%lld}", (long long)w.tick);
+    assert_int_equal(rejected(&w, BS_STEP_DUPLICATE), 1);
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 2);
+    world_end(&w);
+}
+
+/* A pod that never heard that its live steps arrived uploads them later as stored. */
+static void a_live_step_that_comes_again_as_stored_is_a_duplicate(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    world_welcome_guests(&w, "");
+    long long begin = (long long)w.tick;
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", begin);
+    world_wait(&w, 2 * 3600 * 1000);
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld,\"stored\":true}", begin);
+    assert_int_equal(rejected(&w, BS_STEP_DUPLICATE), 1);
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 1);
+    world_end(&w);
+}
+
+/* The same class the day after: switched on before a day has passed, walking when it has. */
+static void a_birth_is_not_forgotten_before_the_steps(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    world_welcome_guests(&w, "");
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", (long long)w.tick);
+    world_wait(&w, 24 * 3600 * 1000 - 30000);
+    world_say_text(&w, "device/pod/birth", "{\"side\":\"L\"}");
+    world_wait(&w, 120000);
+    struct bs_engine_held held;
+    bs_engine_get_held(w.engine, &held);
+    assert_int_equal(held.devices, 1);
+    world_end(&w);
+}
+
 static void a_refused_body_is_told(void **state)
 {
     (void)state;
@@ -390,6 +442,9 @@ int main(void)
         cmocka_unit_test(bounds_are_counted_and_leave_no_trace),
         cmocka_unit_test(a_changed_window_size_counts_no_step_twice),
         cmocka_unit_test(a_stepped_clock_ends_what_was_open),
+        cmocka_unit_test(who_is_unknown_is_asked_anew_for_each_step),
+        cmocka_unit_test(a_live_step_that_comes_again_as_stored_is_a_duplicate),
+        cmocka_unit_test(a_birth_is_not_forgotten_before_the_steps),
         cmocka_unit_test(a_refused_body_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* Who is there: devices, their boots, and the members who wear them.
  *
- * A boot is remembered until its accepted steps would be too late and 10 minutes (with `up` times:
- * 24 hours) after its last event; a device and its guest until they hold nothing and were silent
- * for a day. At most 16 boots a device. */
+ * A boot is remembered until its accepted steps would be too late, live and stored, and 10 minutes
+ * (with `up` times: 24 hours) after its last event; a device and its guest until they hold nothing
+ * and were silent for a day. At most 16 boots a device. */
 #ifndef BACKSTEP_CORE_ROSTER_H
 #define BACKSTEP_CORE_ROSTER_H
 
@@ -18,15 +18,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BS_BOOTS_MAX 16 /* a device that powers up more often in 10 minutes is broken or hostile   \
-                         */
+#define BS_BOOTS_MAX                                                                               \
+    16 /* a device that powers up more often in 10 minutes is broken or hostile                    \
+        */
 
 struct bs_boot {
     struct bs_boot *next; /* the one heard last comes first */
     uint32_t id;
     bool uses_up;
-    bool accepted[2];           /* live, stored: */
-    int64_t latest_accepted[2]; /* latest event time among the accepted steps */
+    bool accepted;           /* some step was: */
+    int64_t latest_accepted; /* latest event time among them */
     struct bs_tick_ms last_heard;
     struct bs_upclock *upclock; /* NULL while it gives `t` */
     struct bs_seen seen;
@@ -58,9 +59,10 @@ struct bs_device *bs_roster_add_guest(struct bs_roster *r, struct bs_slice id, u
 
 struct bs_member *bs_device_member(struct bs_device *d);
 
-/* The foot of the device's steps that name none, from its birth message. */
+/* The foot of the device's steps that name none, from its birth message; it counts as heard then.
+ */
 enum bs_foot bs_device_side(const struct bs_device *d);
-void bs_device_set_side(struct bs_device *d, enum bs_foot side);
+void bs_device_set_side(struct bs_device *d, enum bs_foot side, struct bs_tick_ms now);
 
 /* The boot, made where it is new; NULL where a 17th would be needed (and none is forgotten yet) or
  * memory is out. It counts as heard now. */
