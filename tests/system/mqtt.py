@@ -139,7 +139,6 @@ class Client:
         self.inbox = collections.deque()
         self.unacknowledged = {}  # packet id → what publish() was given as `mark`
         self.acknowledged = []  # those marks, in the order of the PUBACKs
-        self.reasons = {}  # packet id → MQTT 5 reason code of its PUBACK
         self.last_id = 0
         self.greeted = self.granted = False
         clean_start = b"\x02"
@@ -191,9 +190,7 @@ class Client:
                 self.send(PUBACK << 4, struct.pack(">H", message.packet_id))
             self.inbox.append(message)
         elif packet.type == PUBACK:
-            number = packet.acknowledged_id()
-            self.reasons[number] = packet.body[2] if len(packet.body) > 2 else 0
-            self.acknowledged.append(self.unacknowledged.pop(number))
+            self.acknowledged.append(self.unacknowledged.pop(packet.acknowledged_id()))
         elif packet.type == CONNACK:
             self.greeted = packet.body[1] == 0
         elif packet.type == SUBACK:
