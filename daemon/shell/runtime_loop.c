@@ -51,8 +51,12 @@ static void arrange_next_turn(struct bs_runtime *rt, enum turn_end end)
         uv_timer_start(pause, bs_runtime_on_timer, PAUSE_MS, 0);
         break;
     case OUTBOX_STUCK:
+        /* No deadline: its tick would not be folded, the next one no more, and the intake is long.
+         */
         uv_timer_start(pause, bs_runtime_on_timer, RETRY_MS, 0);
-        break;
+        uv_idle_stop(&rt->busy);
+        uv_timer_stop(&rt->timers[BS_TIMER_DEADLINE]);
+        return;
     case NOTHING_THERE:
         if (!bs_log_sleep(rt->intake))
             uv_timer_start(pause, bs_runtime_on_timer, 0, 0);
@@ -80,8 +84,12 @@ void bs_runtime_turn(struct bs_runtime *rt)
 
 static void on_deadline(struct bs_runtime *rt)
 {
-    if (bs_engine_deadline(rt->engine).ms <= bs_clock_tick(&rt->clock).ms)
-        bs_log_append(rt->intake, BS_RECORD_TICK, 0, NULL, 0, NULL);
+    bool is_due = bs_engine_deadline(rt->engine).ms <= bs_clock_tick(&rt->clock).ms;
+    if (is_due && bs_log_append(rt->intake, BS_RECORD_TICK, 0, NULL, 0, NULL) != BS_OK) {
+        /* What has no room for a tick has none in the next moment either. */
+        uv_timer_start(&rt->timers[BS_TIMER_DEADLINE], bs_runtime_on_timer, RETRY_MS, 0);
+        return;
+    }
     bs_runtime_turn(rt);
 }
 

@@ -18,9 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BS_BOOTS_MAX                                                                               \
-    16 /* a device that powers up more often in 10 minutes is broken or hostile                    \
-        */
+/* A device that powers up more often while steps of all its boots may come again is broken or
+ * hostile. */
+#define BS_BOOTS_MAX 16
 
 struct bs_boot {
     struct bs_boot *next; /* the one heard last comes first */
