@@ -36,20 +36,29 @@ def settle(broker, influx, daemon, truth, timeout):
     return books
 
 
-def kill_often(case, daemon, sender, kills):
-    for number in range(kills):
-        time.sleep(case.random.uniform(0.1, 2.3))
-        if not sender.running():
-            raise Failure(f"all was sent before kill {number + 1} of {kills}")
-        daemon.kill_running()
-        daemon.start()
+def kill_once(case, daemon, sender, number):
+    time.sleep(case.random.uniform(0.1, 2.3))
+    if not sender.running():
+        raise Failure(f"all was sent before kill {number}")
+    daemon.kill_running()
+    daemon.start()
+
+
+def kill_for(case, daemon, sender, seconds):
+    """How often it was killed."""
+    ends, kills = time.monotonic() + seconds, 0
+    while time.monotonic() < ends:
+        kills += 1
+        kill_once(case, daemon, sender, kills)
+    return kills
 
 
 def test_daemon_killed(case):
     kills, steps = (100, 800_000) if case.long else (20, 200_000)
     broker, influx, daemon = case.line({"allowed_lateness_s": 3600})
     sender = walk(case, broker, daemon, steps, lasting_s=kills * 1.6)
-    kill_often(case, daemon, sender, kills)
+    for number in range(kills):
+        kill_once(case, daemon, sender, number + 1)
     truth = sender.wait()
     expect(truth["steps"], steps, "steps sent")
     books = settle(broker, influx, daemon, truth, timeout=180)
@@ -58,12 +67,13 @@ def test_daemon_killed(case):
 
 
 def test_influxdb_away(case):
-    steps = 400_000 if case.long else 60_000
+    """The database hangs for half a minute and dies once, the daemon meanwhile dies often."""
+    steps = 400_000 if case.long else 200_000
     broker, influx, daemon = case.line({"allowed_lateness_s": 3600})
-    sender = walk(case, broker, daemon, steps, lasting_s=50 if case.long else 36)
+    sender = walk(case, broker, daemon, steps, lasting_s=50 if case.long else 40)
     time.sleep(2)
     influx.freeze()
-    time.sleep(30)
+    kills = kill_for(case, daemon, sender, 30)
     influx.thaw()
     time.sleep(case.random.uniform(0.5, 2))
     influx.kill()
@@ -72,4 +82,4 @@ def test_influxdb_away(case):
     truth = sender.wait()
     expect(truth["steps"], steps, "steps sent")
     settle(broker, influx, daemon, truth, timeout=180)
-    case.notes.append(f"{truth['steps']} steps")
+    case.notes.append(f"{kills} kills, {truth['steps']} steps")
