@@ -48,7 +48,7 @@ def instructions_per_step(build, form):
     with tempfile.TemporaryDirectory(prefix="backstep-bench-") as folder:
         done = subprocess.run(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out",
-             "--toggle-collect=fold", str(Path(build) / "tests" / "bench_fold"), "count", form],
+             "--toggle-collect=fold*", str(Path(build) / "tests" / "bench_fold"), "count", form],
             check=True, capture_output=True, text=True)
     collected = re.search(r"Collected : (\d+)", done.stderr)
     return round(int(collected[1]) / json.loads(done.stdout)["steps"], 1)

@@ -45,6 +45,8 @@ enum packet {
     PINGREQ = 12,
 };
 
+enum phase { WAITING, WARMING, READY, FEEDING, DONE };
+
 struct link {
     int fd;
     int version;          /* 4 is 3.1.1, 5 is 5 */
@@ -60,7 +62,7 @@ struct feed {
     int listener;
     struct link links[LINKS_MAX];
     struct link *subscriber;
-    enum { WAITING, WARMING, READY, FEEDING, DONE } phase;
+    enum phase phase;
     uint64_t made; /* of all messages, for device and seq */
     uint64_t wanted, sent, acknowledged;
     int64_t began_ns;
@@ -165,7 +167,7 @@ static void send_steps(struct feed *f)
         put_step(f, wall_ms);
 }
 
-static void begin(struct feed *f, int phase, uint64_t messages)
+static void begin(struct feed *f, enum phase phase, uint64_t messages)
 {
     f->phase = phase;
     f->wanted = messages;

@@ -76,8 +76,9 @@ static struct bs_engine *new_engine(void)
 
 /* A tick record of 100 ms goes in between as the daemon would make it. A name of its own in the
  * program, so that callgrind can count it alone. */
-__attribute__((noipa)) static void fold(struct bs_engine *engine, const struct bs_record *records,
-                                        size_t count, struct said *said)
+__attribute__((noinline)) static void fold(struct bs_engine *engine,
+                                           const struct bs_record *records, size_t count,
+                                           struct said *said)
 {
     struct bs_effects effects = {said, take_line, take_publication};
     for (size_t i = 0; i < count; i++) {
