@@ -370,6 +370,7 @@ enum bs_decode_result bs_decode_json(struct bs_slice payload, struct bs_message 
     r.schema = r.unknown = r.stored = false;
     r.keys = r.dropped = r.dropped_in_rows = r.dropped_stored = r.row_count = 0;
     r.rows_at = NULL;
+    memset(r.whole, 0, sizeof r.whole);
     r.columns.count = r.columns.known_count = 0;
     r.columns.has_dt = false;
     bs_names_init(&r.names);

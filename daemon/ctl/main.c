@@ -2,6 +2,8 @@
 #include "commands.h"
 #include "exit_status.h"
 
+#include "backstep/edge/mqtt.h"
+
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +65,7 @@ int main(int argc, char **argv)
     };
     const struct bs_command *command = NULL;
     int at = 0;
+    bs_mqtt_ignore_proxies();
     argp_err_exit_status = BS_EXIT_USAGE;
     argp_parse(&parser, argc, argv, ARGP_IN_ORDER, &at, &command);
     for (at = 1; at < argc && strcmp(argv[at], command->name) != 0;)

@@ -175,6 +175,15 @@ enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options 
     return BS_OK;
 }
 
+void bs_mqtt_ignore_proxies(void)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        unsetenv(names[i]);
+    }
+}
+
 static void set_wish(struct bs_mqtt *mqtt, enum bs_mqtt_wish wish)
 {
     pthread_mutex_lock(&mqtt->lock);

@@ -1,5 +1,6 @@
 /* backstepd: arguments, configuration, then the runtime. */
 #include "backstep/edge/conf.h"
+#include "backstep/edge/mqtt.h"
 #include "report.h"
 #include "runtime.h"
 
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
 {
     struct arguments arguments = {.config = "/etc/backstep/backstepd.conf"};
     argp_err_exit_status = 64;
+    bs_mqtt_ignore_proxies();
     argp_parse(&argp, argc, argv, ARGP_NO_ARGS, NULL, &arguments);
 
     struct bs_conf conf;

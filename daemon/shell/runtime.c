@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MIB                (1024 * UINT64_C(1024))
 
@@ -19,6 +20,10 @@
 
 #define DELIVER_AT_STOP_MS 5000
 #define PROGRESS_RECORDS   100000
+
+/* Ten seconds for room in the outbox while the log is folded. */
+#define ROOM_LOOK_NS       20000000
+#define ROOM_LOOKS_MAX     500
 
 /* Logs. */
 
@@ -102,7 +107,8 @@ static bool skip_open_rows(void *context)
     struct bs_runtime *rt = context;
     struct bs_outlet_state state;
     bs_outlet_get_state(rt->outlet, &state);
-    return state.bytes > rt->conf->influxdb.outbox_max_mb * MIB / OUTBOX_SEGMENTS;
+    return state.bytes + state.fresh_bytes >
+           rt->conf->influxdb.outbox_max_mb * MIB / OUTBOX_SEGMENTS;
 }
 
 static void publish(void *context, const struct bs_publication *publication)
@@ -153,13 +159,27 @@ static int start_outlet(struct bs_runtime *rt)
     return BS_EXIT_CONFIG;
 }
 
+/* A full outbox gives up its oldest segment, and the log's own thread makes the room a moment
+ * later: that is no reason not to begin. */
+static bool fold_next(struct bs_runtime *rt)
+{
+    for (unsigned looks = 0; !bs_fold_next(&rt->fold); looks++) {
+        if (!rt->fold.backlog || rt->fold.trouble != BS_FULL || looks == ROOM_LOOKS_MAX)
+            return false;
+        struct timespec wait = {0, ROOM_LOOK_NS};
+        nanosleep(&wait, NULL);
+        uv_update_time(&rt->loop); /* the outlet asks it when it may drop again */
+    }
+    return true;
+}
+
 /* What stands in the log is folded before anything else happens; its publications wait in their
  * slots. Long work says how far it is. */
 static int fold_the_log(struct bs_runtime *rt)
 {
     uint64_t first = bs_log_first(rt->intake), head = bs_log_head(rt->intake), count = 0;
     uint64_t began = bs_clock_mono().ns;
-    while (bs_fold_next(&rt->fold)) {
+    while (fold_next(rt)) {
         if (++count % PROGRESS_RECORDS == 0 && head > first) {
             char text[96];
             snprintf(text, sizeof text, "folding the log: %u %%",
@@ -323,6 +343,7 @@ static void begin_reload(struct bs_runtime *rt)
     }
     bs_notify_reloading();
     rt->reload = BS_RELOAD_CLOSING;
+    bs_runtime_tell(rt, "offline"); /* a normal leave sends no will */
     bs_runtime_link_stop(rt);
     bs_outlet_finish(rt->outlet, 0, on_reload_closed, rt);
 }

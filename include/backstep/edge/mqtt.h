@@ -73,6 +73,10 @@ struct bs_mqtt_state {
     char error[160];
 };
 
+/* Takes the proxy variables out of the environment: Paho sends every connection through them, to a
+ * broker on loopback too, and a proxy for web pages is not meant for one. Before any thread starts. */
+void bs_mqtt_ignore_proxies(void);
+
 /* Copies the options' texts. The publisher thread starts and connects at once. BS_INVALID where the
  * uri's scheme, the version, the client id or receive_maximum cannot be. */
 enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options *options);
