@@ -358,6 +358,7 @@ void bs_outlet_get_state(const struct bs_outlet *outlet, struct bs_outlet_state 
     *ret = (struct bs_outlet_state){
         .points = points,
         .bytes = o->counted - slowest(o),
+        .fresh_bytes = bs_log_head(o->options.outbox) - o->counted,
         .oldest = o->oldest,
         .delivered = o->marks[BS_OUTLET_DELIVERED_POINTS],
         .dropped = o->marks[BS_OUTLET_DROPPED_POINTS],

@@ -37,6 +37,7 @@ enum bs_outlet_influx {
 
 struct bs_outlet_state {
     uint64_t points, bytes;   /* waiting: not yet with every sink */
+    uint64_t fresh_bytes;     /* behind these, not looked at before the loop's next turn */
     struct bs_tick_ms oldest; /* of the first that waits; BS_NEVER_MS where none does */
     uint64_t delivered, dropped, dead_letters, points_expired; /* points, over the folder's life */
     uint64_t transfers;                                        /* of this run */
