@@ -67,6 +67,6 @@ int main(int argc, char **argv)
         bs_conf_fini(&conf);
         return BS_EXIT_OK;
     }
-    bs_report_set(conf.log.level, conf.log.json);
+    bs_report_set((enum bs_conf_log_level)conf.log.level, conf.log.json);
     return bs_runtime_run(&conf, arguments.config);
 }

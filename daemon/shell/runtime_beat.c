@@ -109,11 +109,12 @@ static void report_rejects(struct bs_runtime *rt)
 {
     const struct bs_books *books = bs_engine_books(rt->engine);
     for (size_t i = 0; i < BS_MESSAGE_REASON_COUNT; i++)
-        report_reason(rt, i, "messages", bs_message_reason_name(i), books->messages_rejected[i]);
+        report_reason(rt, i, "messages", bs_message_reason_name((enum bs_message_reason)i),
+                      books->messages_rejected[i]);
     for (size_t i = 0; i < BS_STEP_REASON_COUNT; i++)
         if (i != BS_STEP_DUPLICATE)
-            report_reason(rt, BS_MESSAGE_REASON_COUNT + i, "steps", bs_step_reason_name(i),
-                          books->steps_rejected[i]);
+            report_reason(rt, BS_MESSAGE_REASON_COUNT + i, "steps",
+                          bs_step_reason_name((enum bs_step_reason)i), books->steps_rejected[i]);
     report_reason(rt, BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT, "documents", "unknown kind",
                   books->config_unknown_kind);
 }

@@ -57,10 +57,11 @@ static void every_counter_and_reason_is_written(void **state)
 #undef FIND_COUNTER
     const cJSON *messages = cJSON_GetObjectItem(books, "messages_rejected");
     for (int i = 0; i < BS_MESSAGE_REASON_COUNT; i++)
-        assert_true(number(messages, bs_message_reason_name(i)) == (double)b.messages_rejected[i]);
+        assert_true(number(messages, bs_message_reason_name((enum bs_message_reason)i)) ==
+                    (double)b.messages_rejected[i]);
     const cJSON *steps = cJSON_GetObjectItem(books, "steps_rejected");
     for (int i = 0; i < BS_STEP_REASON_COUNT; i++)
-        assert_true(number(steps, bs_step_reason_name(i)) == 0);
+        assert_true(number(steps, bs_step_reason_name((enum bs_step_reason)i)) == 0);
     cJSON_Delete(books);
     bs_buffer_fini(&out);
 }

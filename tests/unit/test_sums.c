@@ -14,7 +14,8 @@ static struct bs_step step_of(int seed)
     for (int f = 0; f < BS_FIELD_COUNT; f++)
         if ((seed + f) % 4) {
             int span = bs_field_ranges[f].max - bs_field_ranges[f].min + 1;
-            bs_step_set(&s, f, (int16_t)(bs_field_ranges[f].min + seed * 7919 % span));
+            bs_step_set(&s, (enum bs_field)f,
+                        (int16_t)(bs_field_ranges[f].min + seed * 7919 % span));
         }
     return s;
 }
@@ -77,7 +78,7 @@ static void the_largest_values_fit(void **state)
     (void)state;
     struct bs_step step = {.foot = BS_FOOT_LEFT};
     for (int f = 0; f < BS_FIELD_COUNT; f++)
-        bs_step_set(&step, f, bs_field_ranges[f].max);
+        bs_step_set(&step, (enum bs_field)f, bs_field_ranges[f].max);
     struct bs_sample sample = {.step = &step,
                                .step_time_halves = 4400,
                                .step_length_halves = 6000,
