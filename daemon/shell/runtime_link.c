@@ -5,23 +5,38 @@
 
 #include "backstep/core/decode.h"
 #include "report.h"
+#include "runtime.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A payload is kept up to one byte over the bound: enough to be rejected as too large. */
-#define PAYLOAD_KEPT_MAX (BS_MESSAGE_BYTES_MAX + 1)
+#define PAYLOAD_KEPT_MAX   (BS_MESSAGE_BYTES_MAX + 1)
 
 /* When not even the reserve has room (the link is being left by then), the broker has to wait: this
  * is back-pressure, the last resort. */
-#define BLOCKED_LOOK_NS  20000000
+#define BLOCKED_LOOK_NS    20000000
+#define STOPPING_LOOKS_MAX 50
+
+/* To return would acknowledge what is not stored, and the client lets nobody else leave meanwhile.
+ * What was appended is the kernel's, so nothing is lost by an end without ceremony: the broker
+ * keeps the rest, and says by our last will that we are offline. */
+static _Noreturn void end_unacknowledged(void)
+{
+    bs_report(BS_LOG_WARNING,
+              "ended at once: the intake takes nothing, the broker keeps what it did not take");
+    _exit(BS_EXIT_OK);
+}
 
 static void append_or_wait(struct bs_runtime *rt, uint8_t flags, const struct bs_slice *parts,
                            size_t count)
 {
-    while (bs_log_append(rt->intake, BS_RECORD_MESSAGE, flags, parts, count, NULL) != BS_OK &&
-           !atomic_load(&rt->stopping)) {
+    unsigned looks = 0;
+    while (bs_log_append(rt->intake, BS_RECORD_MESSAGE, flags, parts, count, NULL) != BS_OK) {
+        if (atomic_load(&rt->stopping) && ++looks > STOPPING_LOOKS_MAX)
+            end_unacknowledged();
         struct timespec wait = {0, BLOCKED_LOOK_NS};
         nanosleep(&wait, NULL);
     }

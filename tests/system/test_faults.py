@@ -120,6 +120,32 @@ def test_unwritable_folder(case):
            f"status, names the folder: {done.stderr!r}")
 
 
+def test_stop_with_a_full_intake(case):
+    """What the intake had no room for is never acknowledged, also not by a stop: with more room
+    every step is counted."""
+    steps = 200
+    broker = case.broker()
+    daemon = case.daemon(broker.uri, mqtt={"receive_maximum": 8},
+                         journal={"segment_mb": 1, "max_mb": 3})
+    daemon.start_online(broker)
+    daemon.settings(broker, allowed_lateness_s=3600)
+    with broker.client() as client:
+        for number in range(steps):
+            client.start_publish(daemon.topic("device/pod/steps"),
+                                 step_json(1, number).ljust(60_000))
+        client.flush()
+    wait_until(lambda: "stalled" in daemon.log_text(), 10, "it says that it is stalled")
+    time.sleep(0.5)
+    daemon.stop()
+    daemon.sections["journal"]["max_mb"] = 64
+    write_conf(daemon.conf, daemon.sections)
+    daemon.start_online(broker)
+    time.sleep(2)
+    books = daemon.stop_for_books(broker)
+    expect_balance(books)
+    expect(books["steps_counted"], steps, "steps counted")
+
+
 GARBAGE = {
     "malformed": ["", "x", "{", "[1]", '{"v":1', b"\xff\xfe", b"BS\x01\x01short"],
     "schema": ["{}", '{"v":2,"boot":1,"seq":1,"t":1}', '{"v":1,"seq":1,"t":1}',
