@@ -104,7 +104,7 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
         .first_subscription = config,
         .marker_topic = marker,
         .start_held = true,
-        .jitter_seed = rt->fold.start.hash_seed,
+        .jitter_seed = bs_clock_mono().ns,
         .on_message = on_message,
         .on_change = on_change,
         .context = rt,
@@ -120,6 +120,7 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
 void bs_runtime_link_connect(struct bs_runtime *rt)
 {
     rt->away_until = bs_clock_tick(&rt->clock);
+    rt->last_phase = BS_MQTT_HELD; /* another client may have been online before */
     bs_mqtt_connect(rt->mqtt, bs_engine_documents(rt->engine) == 0);
 }
 
