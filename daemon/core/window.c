@@ -45,6 +45,7 @@ struct bs_windows {
     int64_t lateness_ms[2], refresh_ms; /* live, stored */
     int64_t final_until[2];             /* windows that end at or before it were final once */
     int64_t now_wall;
+    int64_t latest; /* event time among all that was added */
     struct frame *frames;
     struct bs_heap ends, finals[2]; /* by end */
     struct row *chunks[CHUNKS_MAX];
@@ -66,7 +67,7 @@ enum bs_status bs_windows_new(struct bs_windows **ret, int64_t size_ms)
         return BS_NO_MEMORY;
     bs_tiling_init(&w->tiling, size_ms);
     w->final_until[0] = w->final_until[1] = INT64_MIN;
-    w->now_wall = INT64_MIN;
+    w->now_wall = w->latest = INT64_MIN;
     w->rows_made = 1;
     *ret = w;
     return BS_OK;
@@ -209,7 +210,10 @@ void bs_windows_set_lateness(struct bs_windows *w, int64_t live_ms, int64_t stor
 void bs_windows_set_size(struct bs_windows *w, int64_t size_ms, struct bs_wall_ms arrival,
                          int64_t max_future_ms)
 {
-    bs_tiling_change(&w->tiling, size_ms, arrival.ms, max_future_ms);
+    /* A step that came under a larger max_future_ms, or in this very moment, may lie further on. */
+    int64_t earliest = arrival.ms + max_future_ms;
+    earliest = w->latest > earliest - 1 ? w->latest + 1 : earliest;
+    bs_tiling_change(&w->tiling, size_ms, earliest, 0);
 }
 
 void bs_windows_set_refresh(struct bs_windows *w, int64_t refresh_ms)
@@ -368,6 +372,7 @@ void bs_windows_add(struct bs_windows *w, struct bs_window_member *m,
         set_sums_aside(w, r);
     bs_sums_add(&r->sums, sample);
     m->recent = index;
+    w->latest = key->time_ms > w->latest ? key->time_ms : w->latest;
     mark_dirty(w, index, now);
 }
 

@@ -335,6 +335,37 @@ static void a_changed_window_size_counts_no_step_twice(void **state)
     world_end(&w);
 }
 
+/* Each boundary of the changed size is one that a step was placed beyond: under a max_future_ms
+ * that was larger then, or in the very moment of the change. No two windows may share a start. */
+static void a_changed_window_size_leaves_placed_steps_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *between;
+        int future_ms, later_ms;
+    } cases[] = {
+        {",\"max_future_ms\":60000", ",\"max_future_ms\":0", 50000, 51000},
+        {",\"max_future_ms\":10000", ",\"max_future_ms\":10000", 10000, 11000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world w;
+        char last[64];
+        world_begin(&w);
+        world_welcome_guests(&w, cases[i].before);
+        world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}",
+                   (long long)w.tick + cases[i].future_ms);
+        world_welcome_guests(&w, cases[i].between);
+        snprintf(last, sizeof last, "%s,\"window_s\":5", cases[i].between);
+        world_welcome_guests(&w, last);
+        world_wait(&w, cases[i].later_ms);
+        world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":2,\"t\":%lld}", (long long)w.tick);
+        world_wait(&w, 500000);
+        assert_int_equal(bs_engine_books(w.engine)->steps_counted, 2);
+        assert_non_null(strstr(world_lines(&w), "steps=2i,missed=0i,lost=0i,late=0i,final=true"));
+        world_end(&w);
+    }
+}
+
 static void a_stepped_clock_ends_what_was_open(void **state)
 {
     (void)state;
@@ -441,6 +472,7 @@ int main(void)
         cmocka_unit_test(more_steps_than_one_row_of_sums_holds),
         cmocka_unit_test(bounds_are_counted_and_leave_no_trace),
         cmocka_unit_test(a_changed_window_size_counts_no_step_twice),
+        cmocka_unit_test(a_changed_window_size_leaves_placed_steps_alone),
         cmocka_unit_test(a_stepped_clock_ends_what_was_open),
         cmocka_unit_test(who_is_unknown_is_asked_anew_for_each_step),
         cmocka_unit_test(a_live_step_that_comes_again_as_stored_is_a_duplicate),

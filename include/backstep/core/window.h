@@ -47,9 +47,11 @@ struct bs_window_place {
 enum bs_status bs_windows_new(struct bs_windows **ret, int64_t size_ms);
 void bs_windows_free(struct bs_windows *w);
 
-/* Sets the lateness from now on. A window that was written as final, or refused a step, stays final;
- * one that nobody has asked for yet has nothing to keep. */
+/* Sets the lateness from now on. A window that was written as final, or refused a step, stays
+ * final; one that nobody has asked for yet has nothing to keep. */
 void bs_windows_set_lateness(struct bs_windows *w, int64_t live_ms, int64_t stored_ms);
+/* From the boundary after arrival + max_future (tiling.h), or after the latest step that was added
+ * where that lies further on: no row may begin where another size's does. */
 void bs_windows_set_size(struct bs_windows *w, int64_t size_ms, struct bs_wall_ms arrival,
                          int64_t max_future_ms);
 void bs_windows_set_refresh(struct bs_windows *w, int64_t refresh_ms);
