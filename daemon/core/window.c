@@ -253,6 +253,8 @@ static void keep_final(struct bs_windows *w, int64_t end_ms, bool stored)
 
 void bs_windows_refuse(struct bs_windows *w, int64_t time_ms, bool stored)
 {
+    if (time_ms < bs_tiling_floor(&w->tiling))
+        return; /* of no known window: it says nothing about those that are */
     struct bs_tile tile = bs_tiling_find(&w->tiling, time_ms);
     keep_final(w, tile.start_ms + tile.size_ms, stored);
 }
@@ -288,6 +290,38 @@ static bool make_frame(struct bs_windows *w, const struct bs_window_place *place
     return true;
 }
 
+/* True where the member has a row of another direction in that window. */
+static bool shares_window(const struct bs_windows *w, const struct bs_window_key *key,
+                          struct bs_tile tile)
+{
+    struct bs_window_key other = *key;
+    for (int d = 0; d < BS_DIRECTION_COUNT; d++) {
+        other.direction = (enum bs_direction)d;
+        if (other.direction != key->direction && find_row(w, &other, tile))
+            return true;
+    }
+    return false;
+}
+
+static bool member_has_room(const struct bs_windows *w, const struct bs_window_member *m,
+                            const struct bs_window_key *key, const struct bs_window_place *place)
+{
+    if (!key->stored)
+        return m->rows[0] < BS_WINDOW_MEMBER_LIVE_ROWS_MAX;
+    struct bs_tile tile = {place->start_ms, place->end_ms - place->start_ms};
+    return m->stored_windows < BS_WINDOW_MEMBER_STORED_MAX || shares_window(w, key, tile);
+}
+
+/* With the row itself not among those that are looked up, at its opening and at its close. */
+static void count_stored_window(struct bs_windows *w, const struct row *r, int by)
+{
+    const struct frame_key *frame = &r->frame->key;
+    struct bs_window_key key = {r->tags, frame->start_ms, (enum bs_direction)r->direction, true};
+    struct bs_tile tile = {frame->start_ms, frame->end_ms - frame->start_ms};
+    if (frame->stored && !shares_window(w, &key, tile))
+        r->member->stored_windows += (uint32_t)by;
+}
+
 bool bs_windows_reserve(struct bs_windows *w, const struct bs_window_member *m,
                         const struct bs_window_key *key, const struct bs_window_place *place)
 {
@@ -295,8 +329,7 @@ bool bs_windows_reserve(struct bs_windows *w, const struct bs_window_member *m,
         return true;
     if (place->row)
         return make_row_room(w);
-    return m->rows[key->stored] < BS_WINDOW_MEMBER_ROWS_MAX && make_row_room(w) &&
-           grow_buckets(w) &&
+    return member_has_room(w, m, key, place) && make_row_room(w) && grow_buckets(w) &&
            (find_frame(w, place, key->stored) || make_frame(w, place, key->stored));
 }
 
@@ -313,6 +346,7 @@ static uint32_t open_row(struct bs_windows *w, struct bs_window_member *m,
     bs_check(r->frame);
     r->next_in_frame = r->frame->first_row;
     r->frame->first_row = index;
+    count_stored_window(w, r, 1);
     uint32_t *bucket = bucket_of(w, r);
     r->next_in_bucket = *bucket;
     *bucket = index;
@@ -407,6 +441,7 @@ static void close_row(struct bs_windows *w, uint32_t index)
 {
     struct row *r = row_at(w, index);
     unlink_from_bucket(w, index);
+    count_stored_window(w, r, -1);
     r->member->rows[r->frame->key.stored]--;
     if (r->member->recent == index)
         r->member->recent = 0;

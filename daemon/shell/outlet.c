@@ -163,7 +163,8 @@ static void arm(struct bs_outlet *o, bool more)
     if (due_ms == OUTLET_NEVER_MS)
         uv_timer_stop(&o->timer);
     else
-        uv_timer_start(&o->timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+        /* Never 0: libuv runs such a timer again before it looks at any socket. */
+        uv_timer_start(&o->timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 1, 0);
 }
 
 void outlet_turn(struct bs_outlet *o)

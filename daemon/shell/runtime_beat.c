@@ -72,6 +72,10 @@ void bs_runtime_tell(struct bs_runtime *rt, const char *state)
 
 static void look_at_clock(struct bs_runtime *rt)
 {
+    /* An earlier clock record may still wait to be folded: what is in force is not known yet. */
+    if (bs_clock_tick(&rt->clock).ms - rt->fold.folded_tick.ms > BS_TIMEKEEPER_LOOK_MS / 2 &&
+        bs_log_head(rt->intake) != rt->fold.folded)
+        return;
     struct bs_timekeeper_look look = {.tick = bs_clock_tick(&rt->clock),
                                       .machine = bs_clock_wall(),
                                       .offset_ms = bs_engine_offset_ms(rt->engine)};

@@ -34,7 +34,8 @@ static void arm_deadline(struct bs_runtime *rt)
         uv_timer_stop(timer);
         return;
     }
-    int64_t rounded = due - due % DEADLINE_ROUND_MS + DEADLINE_ROUND_MS;
+    int64_t late = due % DEADLINE_ROUND_MS;
+    int64_t rounded = late ? due - late + DEADLINE_ROUND_MS : due;
     int64_t wait = rounded - bs_clock_tick(&rt->clock).ms;
     uv_update_time(&rt->loop);
     uv_timer_start(timer, bs_runtime_on_timer, wait > 0 ? (uint64_t)wait : 0, 0);

@@ -227,6 +227,31 @@ static void stored_steps_have_windows_of_their_own(void **state)
     world_end(&w);
 }
 
+/* The bound is on windows: a second direction in a window that is open needs none. */
+static void stored_windows_are_bounded_as_windows(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    world_welcome_guests(&w, ",\"stored_lateness_s\":604800");
+    unsigned seq = 0;
+    for (int i = 0; i < 4100; i++)
+        for (int d = 0; d < 2; d++)
+            world_step(&w, "belt",
+                       "{\"v\":1,\"boot\":1,\"seq\":%u,\"t\":%lld,\"stored\":true,\"dir\":\"%c\"}",
+                       seq++, (long long)w.tick - i * 10000LL, "FB"[d]);
+    assert_int_equal(rejected(&w, BS_STEP_OVER_LIMIT), 8);
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 8192);
+    world_wait(&w, 604820000);
+    struct bs_engine_held held;
+    bs_engine_get_held(w.engine, &held);
+    assert_int_equal(held.windows, 0);
+    world_step(&w, "belt", "{\"v\":1,\"boot\":2,\"seq\":1,\"t\":%lld,\"stored\":true}",
+               (long long)w.tick);
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 8193);
+    world_end(&w);
+}
+
 static void a_birth_names_the_foot(void **state)
 {
     (void)state;
@@ -468,6 +493,7 @@ int main(void)
         cmocka_unit_test(lateness_raised_holds_for_what_was_never_final),
         cmocka_unit_test(late_steps_correct_their_window),
         cmocka_unit_test(stored_steps_have_windows_of_their_own),
+        cmocka_unit_test(stored_windows_are_bounded_as_windows),
         cmocka_unit_test(a_birth_names_the_foot),
         cmocka_unit_test(more_steps_than_one_row_of_sums_holds),
         cmocka_unit_test(bounds_are_counted_and_leave_no_trace),

@@ -19,16 +19,19 @@
 #include <stdint.h>
 
 /* Bounds. Rows: 8 Mi of 176 bytes are 1.4 GiB, twice what 100 000 members need at five minutes'
- * lateness. Windows a member may have open: interface says 4096 stored ones; live ones likewise. */
-#define BS_WINDOW_ROWS_MAX        (8u << 20)
-#define BS_WINDOW_MEMBER_ROWS_MAX 4096u
+ * lateness. Stored windows a member may have open: the interface says so. Live ones are bounded by
+ * the lateness; a row for each direction of an hour of seconds fits. */
+#define BS_WINDOW_ROWS_MAX             (8u << 20)
+#define BS_WINDOW_MEMBER_STORED_MAX    4096u
+#define BS_WINDOW_MEMBER_LIVE_ROWS_MAX (4096u * BS_DIRECTION_COUNT)
 
 struct bs_windows;
 
 /* What one member holds here; zero it before the first use. */
 struct bs_window_member {
-    uint32_t rows[2]; /* open ones: live, stored */
-    uint32_t recent;  /* the row of the last step, 0: none. A hint that saves the look-up */
+    uint32_t rows[2];        /* open ones: live, stored */
+    uint32_t stored_windows; /* the windows of the stored ones: each may have a row a direction */
+    uint32_t recent;         /* the row of the last step, 0: none. A hint that saves the look-up */
 };
 
 struct bs_window_key {
