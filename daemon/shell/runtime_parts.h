@@ -1,5 +1,6 @@
-/* The runtime's insides, shared by its parts: runtime.c (life), runtime_loop.c (records and
- * deadlines), runtime_link.c (the broker), runtime_beat.c (what happens every ten seconds). */
+/* The runtime's insides, shared by its parts: runtime.c (life), runtime_start.c (up to the first
+ * connection), runtime_loop.c (records and deadlines), runtime_link.c (the broker), runtime_beat.c
+ * (what happens every ten seconds), runtime_reload.c (the configuration read again). */
 #ifndef BACKSTEP_SHELL_RUNTIME_PARTS_H
 #define BACKSTEP_SHELL_RUNTIME_PARTS_H
 
@@ -62,7 +63,23 @@ struct bs_runtime {
     int exit_status;
 };
 
-/* runtime.c: the outlet is closed, the fresh configuration comes into force. */
+/* runtime.c: leaves the broker, folds to the head, delivers for a while; ends the loop. */
+void bs_runtime_stop(struct bs_runtime *rt);
+
+/* runtime_start.c. Both give an exit status. */
+
+/* Everything up to the first connection. */
+int bs_runtime_set_up(struct bs_runtime *rt);
+
+/* By the configuration in force. */
+int bs_runtime_start_outlet(struct bs_runtime *rt);
+
+/* runtime_reload.c */
+
+/* Checks the file and lets go of what depends on it; nothing is folded until it has ended. */
+void bs_runtime_begin_reload(struct bs_runtime *rt);
+
+/* The outlet is closed: the fresh configuration comes into force. */
 void bs_runtime_finish_reload(struct bs_runtime *rt);
 
 /* runtime_loop.c */
