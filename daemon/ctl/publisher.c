@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -128,11 +129,16 @@ static void connect_failed(struct bs_publisher *p, const char *why)
     pthread_mutex_unlock(&p->lock);
 }
 
+/* Only of a failure with this message is Paho's code what the broker said. */
+static bool broker_said_no(const char *message)
+{
+    return message && strcmp(message, "CONNACK return code") == 0;
+}
+
 static void on_connect_failure5(void *context, MQTTAsync_failureData5 *data)
 {
-    const char *reason =
-        data->reasonCode >= 0x80 ? MQTTReasonCode_toString(data->reasonCode) : data->message;
-    connect_failed(context, reason);
+    const char *reason = MQTTReasonCode_toString((enum MQTTReasonCodes)data->code);
+    connect_failed(context, broker_said_no(data->message) && reason ? reason : data->message);
 }
 
 static void on_connect_failure(void *context, MQTTAsync_failureData *data)
@@ -144,8 +150,8 @@ static void on_connect_failure(void *context, MQTTAsync_failureData *data)
                                            "server unavailable",
                                            "bad user name or password",
                                            "not authorized"};
-    int code = data->code;
-    connect_failed(context, code >= 1 && code <= 5 ? refusals[code] : data->message);
+    bool known = broker_said_no(data->message) && data->code >= 1 && data->code <= 5;
+    connect_failed(context, known ? refusals[data->code] : data->message);
 }
 
 /* True where the caller sleeps and the window has drained as far as it wanted, or there is room to
