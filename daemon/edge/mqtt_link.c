@@ -6,6 +6,7 @@
 #include "mqtt_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define CONNECT_TIMEOUT_S 10
 
@@ -21,14 +22,19 @@ static MQTTAsync new_client(struct bs_mqtt *mqtt)
 {
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
     MQTTAsync client = NULL;
-    char id[512];
+    char *id;
     int code;
 
     options.MQTTVersion = is_v5(mqtt) ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     options.maxBufferedMessages = BUFFERED_MAX;
-    snprintf(id, sizeof(id), "%s%s", mqtt->options.client_id, mqtt->config_wanted ? "-config" : "");
+    /* Never cut off: without its ending it would be the real session that starts clean. */
+    if (asprintf(&id, "%s%s", mqtt->options.client_id, mqtt->config_wanted ? "-config" : "") < 0) {
+        bs_mqtt_note_broken(mqtt, "no client", "out of memory");
+        return NULL;
+    }
     code = MQTTAsync_createWithOptions(&client, mqtt->options.uri, id, MQTTCLIENT_PERSISTENCE_NONE,
                                        NULL, &options);
+    free(id);
     if (code != MQTTASYNC_SUCCESS) {
         bs_mqtt_note_broken(mqtt, "no client", MQTTAsync_strerror(code));
         return NULL;
