@@ -342,7 +342,7 @@ enum bs_status bs_outlet_new(struct bs_outlet **ret, const struct bs_outlet_opti
         return status;
     }
     bs_random_init(&o->random, options->jitter_seed);
-    o->first_wait_ms = OUTLET_NEVER_MS;
+    o->first_wait_ms = o->file_full_since_ms = OUTLET_NEVER_MS;
     o->oldest.ms = BS_NEVER_MS;
     load_marks(o);
     uv_timer_init(options->loop, &o->timer);

@@ -6,12 +6,17 @@
 
 #include "backstep/base/check.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
     /* Counting and writing run at about 1 GB/s: 10 ms at most before the loop turns. */
     TURN_BYTES = 8 << 20,
     FILE_AGAIN_MS = 1000,
+    /* A pipe's reader sets the pace: 64 KiB each time; one that reads nothing so long is a fault.
+     */
+    PIPE_AGAIN_MS = 10,
+    PIPE_STUCK_MS = 5000,
 };
 
 bool outlet_read(struct bs_outlet *o, uint64_t at, struct outlet_record *ret)
@@ -89,15 +94,26 @@ static void note_file_error(struct bs_outlet *o, int error)
     outlet_changed(o);
 }
 
+static void take_file_error(struct bs_outlet *o, int error)
+{
+    uint64_t now_ms = outlet_now_ms(o);
+    bool paced = error == EAGAIN;
+    if (paced && o->file_full_since_ms == OUTLET_NEVER_MS)
+        o->file_full_since_ms = now_ms;
+    o->file_again_ms = now_ms + (paced ? PIPE_AGAIN_MS : FILE_AGAIN_MS);
+    if (!paced || now_ms - o->file_full_since_ms >= PIPE_STUCK_MS)
+        note_file_error(o, error);
+}
+
 static bool write_record(struct bs_outlet *o, const struct outlet_record *record)
 {
     int error = 0;
     if (record->lines.length > 0 &&
         bs_points_file_write(o->points_file, record->lines, &error) != BS_OK) {
-        o->file_again_ms = outlet_now_ms(o) + FILE_AGAIN_MS;
-        note_file_error(o, error);
+        take_file_error(o, error);
         return false;
     }
+    o->file_full_since_ms = OUTLET_NEVER_MS;
     note_file_error(o, 0);
     o->file.at = o->file.high = record->next;
     o->file.waiting -= record->points;

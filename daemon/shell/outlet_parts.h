@@ -30,6 +30,7 @@ struct bs_outlet {
 
     struct bs_points_file *points_file;
     uint64_t file_again_ms;
+    uint64_t file_full_since_ms; /* a pipe that took nothing, or NEVER */
     int file_error;
 
     struct bs_influx *poster;

@@ -250,6 +250,37 @@ static void a_full_disk_of_the_file_holds_everything(void **state)
     discard(&r);
 }
 
+/* A reader that is slower than we are sets the pace of a pipe: no fault, and no pause of a second.
+ */
+static void a_pipe_is_filled_as_it_is_read(void **state)
+{
+    (void)state;
+    struct rig r;
+    prepare(&r, 0);
+    snprintf(r.file, sizeof(r.file), "%s/pipe", r.folder);
+    assert_int_equal(mkfifo(r.file, 0600), 0);
+    int reader = open(r.file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    r.conf.output.file = r.file;
+    start(&r);
+    append(&r, 20000);
+    size_t used = 0;
+    char *text = calloc(1, 1 << 20);
+    for (int i = 0; i < 4000 && (state_of(&r).delivered < 20000 || state_of(&r).points > 0); i++) {
+        turn(&r);
+        ssize_t got = read(reader, text + used, (1 << 20) - 1 - used);
+        used += got > 0 ? (size_t)got : 0;
+    }
+    assert_string_equal(assert_lines(text, 0, 20000), "");
+    assert_int_equal(r.changes, 0);
+
+    append(&r, 20000); /* nobody reads on */
+    assert_in_range(stop(&r, 200), 0, 1500);
+    free(text);
+    close(reader);
+    discard(&r);
+}
+
 /* Appends until the outbox has no room, giving up the oldest each time it is full. */
 static unsigned overfill(struct rig *r, unsigned lines)
 {
@@ -387,6 +418,7 @@ int main(void)
         cmocka_unit_test(the_file_goes_on_while_the_database_is_away),
         cmocka_unit_test(the_file_alone_is_an_outlet),
         cmocka_unit_test(a_full_disk_of_the_file_holds_everything),
+        cmocka_unit_test(a_pipe_is_filled_as_it_is_read),
         cmocka_unit_test(a_full_outbox_gives_up_its_oldest),
         cmocka_unit_test(what_is_in_flight_is_not_given_up),
         cmocka_unit_test(a_real_influxd_has_every_line),
