@@ -101,9 +101,9 @@ void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out)
     bs_buffer_add_text(out, "}}");
 }
 
-static const char *broker_words(enum bs_mqtt_phase phase)
+static const char *broker_words(const struct bs_service_view *v)
 {
-    switch (phase) {
+    switch (v->mqtt.phase) {
     case BS_MQTT_WAITING:
     case BS_MQTT_CONNECTING:
         return "waiting for the broker at";
@@ -111,8 +111,8 @@ static const char *broker_words(enum bs_mqtt_phase phase)
         return "subscribing at";
     case BS_MQTT_ONLINE:
         return "online at";
-    case BS_MQTT_HELD:
-        return "stalled, away from";
+    case BS_MQTT_HELD: /* by us: in trouble, or before the first connection */
+        return v->reason[0] ? "stalled, away from" : "about to connect to";
     case BS_MQTT_STOPPED:
         break;
     }
@@ -122,7 +122,7 @@ static const char *broker_words(enum bs_mqtt_phase phase)
 void bs_service_sentence(const struct bs_service_view *v, struct bs_buffer *out)
 {
     bs_buffer_reset(out);
-    bs_buffer_add_format(out, "%s %.200s", broker_words(v->mqtt.phase), v->broker);
+    bs_buffer_add_format(out, "%s %.200s", broker_words(v), v->broker);
     if (v->mqtt.phase != BS_MQTT_ONLINE && v->mqtt.error[0])
         bs_buffer_add_format(out, " (%s)", v->mqtt.error);
     if (v->reason[0])
