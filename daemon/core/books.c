@@ -2,6 +2,8 @@
  */
 #include "backstep/core/books.h"
 
+#include <stdio.h>
+
 static const char *const message_reasons[] = {
 #define BS_REASON_NAME(name, text) [BS_MESSAGE_##name] = text,
     BS_MESSAGE_REASONS(BS_REASON_NAME)
@@ -38,6 +40,28 @@ bool bs_books_balance(const struct bs_books *b)
                b->messages_parsed + sum(b->messages_rejected, BS_MESSAGE_REASON_COUNT) &&
            b->steps_received ==
                b->steps_counted + b->steps_fused + sum(b->steps_rejected, BS_STEP_REASON_COUNT);
+}
+
+static void each_reason(const char *what, const char *const *reasons, const uint64_t *counts,
+                        size_t count, void (*take)(void *, const char *, uint64_t), void *context)
+{
+    char name[64];
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "%s_%s", what, reasons[i]);
+        take(context, name, counts[i]);
+    }
+}
+
+void bs_books_each(const struct bs_books *b,
+                   void (*take)(void *context, const char *name, uint64_t value), void *context)
+{
+#define BS_BOOKS_TAKE(name, sentence) take(context, #name, b->name);
+    BS_BOOKS_COUNTERS(BS_BOOKS_TAKE)
+#undef BS_BOOKS_TAKE
+    each_reason("messages_rejected", message_reasons, b->messages_rejected, BS_MESSAGE_REASON_COUNT,
+                take, context);
+    each_reason("steps_rejected", step_reasons, b->steps_rejected, BS_STEP_REASON_COUNT, take,
+                context);
 }
 
 static void add_counter(struct bs_buffer *out, const char *name, uint64_t value)

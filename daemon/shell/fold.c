@@ -123,6 +123,18 @@ bool bs_fold_next(struct bs_fold *f)
     return true;
 }
 
+/* All rows of the last record are in the outbox, so the highest part there is keeps the order of
+ * origins: a restart passes over this record's rows, as it must. */
+void bs_fold_add_row(struct bs_fold *f, struct bs_slice line)
+{
+    uint8_t head[BS_POINTS_HEAD_BYTES];
+    if (f->backlog || f->record.next == 0)
+        return;
+    bs_points_head_write(f->record.position, UINT32_MAX, 1, head);
+    struct bs_slice parts[] = {bs_slice_of(head, sizeof head), line};
+    bs_log_append(f->outbox, BS_RECORD_POINTS, 0, parts, 2, NULL);
+}
+
 /* Reads the whole outbox once: it is bounded, and reading is a walk over headers. */
 static enum bs_status find_last_row(struct bs_fold *f)
 {

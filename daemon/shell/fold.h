@@ -52,6 +52,10 @@ struct bs_fold {
 enum bs_status bs_fold_init(struct bs_fold *f);
 void bs_fold_fini(struct bs_fold *f);
 
+/* Puts a row of the shell's own behind the rows of the record that was folded last; left out where
+ * nothing was folded yet or the outbox takes nothing, since the next one follows soon. */
+void bs_fold_add_row(struct bs_fold *f, struct bs_slice line);
+
 /* Folds the next record. False where there is none, or the outbox takes nothing (f->trouble). */
 bool bs_fold_next(struct bs_fold *f);
 

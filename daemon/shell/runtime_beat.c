@@ -103,8 +103,9 @@ static void report_reason(struct bs_runtime *rt, size_t slot, const char *what, 
     uint64_t now = bs_clock_mono().ns;
     if (count == rt->reported_rejects[slot] || now < rt->report_due_ns[slot])
         return;
-    bs_report(BS_LOG_WARNING, "%llu %s rejected: %s",
-              (unsigned long long)(count - rt->reported_rejects[slot]), what, reason);
+    bs_report(BS_LOG_WARNING, "%llu %s%s rejected: %s",
+              (unsigned long long)(count - rt->reported_rejects[slot]), what,
+              count - rt->reported_rejects[slot] == 1 ? "" : "s", reason);
     rt->reported_rejects[slot] = count;
     rt->report_due_ns[slot] = now + REPORT_EVERY_NS;
 }
@@ -113,18 +114,34 @@ static void report_rejects(struct bs_runtime *rt)
 {
     const struct bs_books *books = bs_engine_books(rt->engine);
     for (size_t i = 0; i < BS_MESSAGE_REASON_COUNT; i++)
-        report_reason(rt, i, "messages", bs_message_reason_name((enum bs_message_reason)i),
+        report_reason(rt, i, "message", bs_message_reason_name((enum bs_message_reason)i),
                       books->messages_rejected[i]);
     for (size_t i = 0; i < BS_STEP_REASON_COUNT; i++)
         if (i != BS_STEP_DUPLICATE)
-            report_reason(rt, BS_MESSAGE_REASON_COUNT + i, "steps",
+            report_reason(rt, BS_MESSAGE_REASON_COUNT + i, "step",
                           bs_step_reason_name((enum bs_step_reason)i), books->steps_rejected[i]);
-    report_reason(rt, BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT, "documents", "unknown kind",
+    report_reason(rt, BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT, "document", "unknown kind",
                   books->config_unknown_kind);
+}
+
+/* Rows of our own go the way of all rows: a database that is away is noticed though nobody walks.
+ */
+static void add_own_row(struct bs_runtime *rt)
+{
+    struct bs_service_view view;
+    struct bs_line line;
+    fill_view(rt, "online", &view);
+    int64_t wall_ms = bs_clock_tick(&rt->clock).ms + bs_engine_offset_ms(rt->engine);
+    bs_fold_add_row(&rt->fold, bs_service_write_row(&view, rt->conf->site.id,
+                                                    rt->conf->site.instance, wall_ms, &line));
+    bs_outlet_wake(rt->outlet);
 }
 
 void bs_runtime_beat(struct bs_runtime *rt)
 {
+    if (rt->reload != BS_RELOAD_NONE)
+        return; /* neither broker nor database are there to be told */
+    add_own_row(rt);
     look_at_clock(rt);
     report_rejects(rt);
     if (!bs_books_balance(bs_engine_books(rt->engine)))

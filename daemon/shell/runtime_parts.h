@@ -44,6 +44,7 @@ struct bs_runtime {
 
     atomic_bool stopping;    /* read by the broker's thread too */
     atomic_bool look_around; /* a condition or the broker's state has changed */
+    bool live;               /* the log is folded: what is said from now on is news */
     bool stop_wanted;        /* a stop came while the configuration was read again */
     bool stalled;            /* away from the broker */
     char reason[320];        /* why, "" while it is not */

@@ -13,7 +13,7 @@
 #define MIB              (1024 * UINT64_C(1024))
 
 /* Enough segments that one can be delivered from while another is filled and a third is ready. */
-#define OUTBOX_SEGMENTS  8
+#define OUTBOX_SEGMENTS  16
 
 #define PROGRESS_RECORDS 100000
 
@@ -107,9 +107,30 @@ static bool skip_open_rows(void *context)
            rt->conf->influxdb.outbox_max_mb * MIB / OUTBOX_SEGMENTS;
 }
 
+/* An answer to a document also goes into the log, so that an operator finds there what changed. It
+ * quotes nothing of the document. */
+static void report_answer(const struct bs_publication *p)
+{
+    static const char result[] = "/result/";
+    const char *at = memmem(p->topic.at, p->topic.length, result, sizeof result - 1);
+    if (!at)
+        return;
+    struct bs_slice what = bs_slice_after(p->topic, (size_t)(at - p->topic.at) + sizeof result - 1);
+    bool ok = bs_slice_starts(p->payload, BS_SLICE("{\"ok\":true"));
+    if (p->payload.length == 0)
+        bs_report(BS_LOG_INFO, "%.*s is deleted", (int)what.length, what.at);
+    else
+        bs_report(ok ? BS_LOG_INFO : BS_LOG_WARNING, "%.*s is %s: %.*s", (int)what.length, what.at,
+                  ok ? "in force" : "rejected",
+                  (int)(p->payload.length < 600 ? p->payload.length : 600), p->payload.at);
+}
+
 static void publish(void *context, const struct bs_publication *publication)
 {
-    bs_runtime_publish(context, publication);
+    struct bs_runtime *rt = context;
+    if (rt->live)
+        report_answer(publication);
+    bs_runtime_publish(rt, publication);
 }
 
 static void on_outlet_change(void *context)
@@ -214,6 +235,7 @@ static void go_live(struct bs_runtime *rt, struct bs_tick_ms last_tick)
     if (status != BS_OK)
         bs_report(BS_LOG_WARNING, "this start is not in the log: %s", bs_status_text(status));
 
+    rt->live = true;
     const struct bs_books *books = bs_engine_books(rt->engine);
     memcpy(rt->reported_rejects, books->messages_rejected, sizeof books->messages_rejected);
     memcpy(rt->reported_rejects + BS_MESSAGE_REASON_COUNT, books->steps_rejected,

@@ -23,11 +23,15 @@ static unsigned long long resident_bytes(void)
     return pages * (unsigned long long)sysconf(_SC_PAGESIZE);
 }
 
+static bool is_connected(const struct bs_service_view *v)
+{
+    return v->mqtt.phase == BS_MQTT_ONLINE || v->mqtt.phase == BS_MQTT_SUBSCRIBING;
+}
+
 static void add_mqtt(const struct bs_service_view *v, struct bs_buffer *out)
 {
-    bool connected = v->mqtt.phase == BS_MQTT_ONLINE || v->mqtt.phase == BS_MQTT_SUBSCRIBING;
-    bs_buffer_add_format(
-        out, "\"mqtt\":{\"connected\":%s,\"last_message_age_s\":", connected ? "true" : "false");
+    bs_buffer_add_format(out, "\"mqtt\":{\"connected\":%s,\"last_message_age_s\":",
+                         is_connected(v) ? "true" : "false");
     if (v->last_message_age_ms < 0)
         bs_buffer_add_text(out, "null");
     else
@@ -99,6 +103,53 @@ void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out)
                          resident_bytes(), (double)v->slowest_turn_ns / 1e6);
     bs_buffer_add(out, v->absent);
     bs_buffer_add_text(out, "}}");
+}
+
+/* The row. */
+
+static void add_number(void *line, const char *name, uint64_t value)
+{
+    bs_line_integer(line, bs_slice_text(name), value);
+}
+
+static void add_row_state(const struct bs_service_view *v, struct bs_line *line)
+{
+    bs_line_float(line, BS_SLICE("uptime_s"), seconds(v->uptime_ms));
+    bs_line_boolean(line, BS_SLICE("mqtt_connected"), is_connected(v));
+    if (v->last_message_age_ms >= 0)
+        bs_line_float(line, BS_SLICE("mqtt_last_message_age_s"), seconds(v->last_message_age_ms));
+    add_number(line, "intake_lag_bytes", v->lag_bytes);
+    bs_line_float(line, BS_SLICE("intake_lag_s"), seconds(v->lag_ms));
+    add_number(line, "held_members", v->held.members);
+    add_number(line, "held_devices", v->held.devices);
+    add_number(line, "held_windows", v->held.windows);
+    add_number(line, "rss_bytes", resident_bytes());
+    bs_line_float(line, BS_SLICE("slowest_turn_ms"), (double)v->slowest_turn_ns / 1e6);
+}
+
+static void add_row_outbox(const struct bs_service_view *v, struct bs_line *line)
+{
+    add_number(line, "outbox_points", v->outlet.points);
+    add_number(line, "outbox_bytes", v->outlet.bytes);
+    bs_line_float(line, BS_SLICE("outbox_oldest_s"), seconds(v->outbox_oldest_age_ms));
+    add_number(line, "outbox_delivered", v->outlet.delivered);
+    add_number(line, "outbox_dropped", v->outlet.dropped);
+    add_number(line, "outbox_dead_letters", v->outlet.dead_letters);
+    add_number(line, "outbox_points_expired", v->outlet.points_expired);
+}
+
+struct bs_slice bs_service_write_row(const struct bs_service_view *v, const char *site,
+                                     const char *instance, int64_t wall_ms, struct bs_line *line)
+{
+    /* Both match the grammar of ids: nothing in them needs escaping. */
+    bs_line_begin(line, BS_SLICE("backstep_service,instance="));
+    bs_line_add(line, bs_slice_text(instance));
+    bs_line_add(line, BS_SLICE(",site="));
+    bs_line_add(line, bs_slice_text(site));
+    add_row_state(v, line);
+    bs_books_each(v->books, add_number, line);
+    add_row_outbox(v, line);
+    return bs_line_end(line, wall_ms);
 }
 
 static const char *broker_words(const struct bs_service_view *v)

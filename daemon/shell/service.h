@@ -5,6 +5,7 @@
 #include "backstep/base/buffer.h"
 #include "backstep/core/books.h"
 #include "backstep/core/engine.h"
+#include "backstep/core/line.h"
 #include "backstep/edge/mqtt.h"
 #include "outlet.h"
 
@@ -29,6 +30,10 @@ struct bs_service_view {
 
 /* As interface 4.8 has it; `out` is emptied first. */
 void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out);
+
+/* The same numbers as a row of `backstep_service`; the slice holds until `line` is used again. */
+struct bs_slice bs_service_write_row(const struct bs_service_view *v, const char *site,
+                                     const char *instance, int64_t wall_ms, struct bs_line *line);
 
 /* What it is doing and what it waits for: "online, 1234 steps counted; InfluxDB retrying: …". */
 void bs_service_sentence(const struct bs_service_view *v, struct bs_buffer *out);

@@ -109,6 +109,37 @@ static void a_servers_words_cannot_break_it(void **state)
     }
 }
 
+static void the_row_has_the_same_numbers(void **state)
+{
+    (void)state;
+    struct bs_books books = {.steps_received = 13, .steps_counted = 12};
+    books.steps_rejected[BS_STEP_DUPLICATE] = 1;
+    struct bs_service_view v = view_of(&books, "");
+    v.outlet.points = 5;
+    v.slowest_turn_ns = 1500000;
+    struct bs_line line;
+    struct bs_slice row = bs_service_write_row(&v, "gym", "backstepd", 1795716000000, &line);
+    char text[BS_LINE_MAX + 1];
+    memcpy(text, row.at, row.length);
+    text[row.length] = 0;
+    static const char *const parts[] = {
+        "backstep_service,instance=backstepd,site=gym uptime_s=1.5,mqtt_connected=true,",
+        ",intake_lag_bytes=7i,intake_lag_s=0.25,",
+        ",held_windows=3i,",
+        ",slowest_turn_ms=1.5,",
+        ",steps_received=13i,",
+        ",steps_counted=12i,",
+        ",messages_rejected_bad_topic=0i,",
+        ",steps_rejected_duplicate=1i,",
+        ",outbox_points=5i,",
+        ",outbox_points_expired=0i 1795716000000\n",
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(text, parts[i]))
+            fail_msg("%s is missing in %s", parts[i], text);
+    assert_null(strstr(text, "last_message_age"));
+}
+
 static void the_sentence_says_what_it_waits_for(void **state)
 {
     (void)state;
@@ -131,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_document_is_complete),
         cmocka_unit_test(a_servers_words_cannot_break_it),
+        cmocka_unit_test(the_row_has_the_same_numbers),
         cmocka_unit_test(the_sentence_says_what_it_waits_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

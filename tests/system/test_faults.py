@@ -35,14 +35,17 @@ def test_neighbours_come_later(case):
     expect_said_once(daemon, "cannot|failed|refused|no broker|not connected")
     broker.start()
     daemon.wait_online(broker, 60)
+    wait_until(lambda: str(influx.port) in daemon.log_text(), 15,
+               "it says, before anybody walks, that there is no InfluxDB")
     daemon.settings(broker, refresh_s=1)
     with broker.client() as client:
         client.publish(daemon.topic("device/pod-1/steps"), step_json(1, 1, dir="F"))
-    wait_until(lambda: str(influx.port) in daemon.log_text(), 15, "it says: no InfluxDB")
     time.sleep(4)
     expect_said_once(daemon, str(influx.port))
     influx.start()
     wait_for_totals(influx, {"guest-pod-1": {"F": 1}}, 60, daemon)
+    wait_until(lambda: influx.rows("SELECT * FROM backstep_service WHERE steps_counted = 1"), 15,
+               "the daemon's own rows are there")
 
 
 def run_daemon(case, conf, *options):

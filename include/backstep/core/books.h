@@ -78,6 +78,11 @@ const char *bs_step_reason_name(enum bs_step_reason reason);
 /* True where both equations hold. */
 bool bs_books_balance(const struct bs_books *b);
 
+/* Each number of the books with its name in the measurement: steps_counted,
+ * steps_rejected_duplicate … */
+void bs_books_each(const struct bs_books *b,
+                   void (*take)(void *context, const char *name, uint64_t value), void *context);
+
 /* The books as a JSON object: every counter and every reason, at zero too. */
 void bs_books_write(const struct bs_books *b, struct bs_buffer *out);
 
