@@ -156,4 +156,15 @@ static inline bool influxd_start(struct influxd *i, bool authentication)
     return true;
 }
 
+/* The same, without authentication and with an empty database. */
+static inline bool influxd_start_with(struct influxd *i, const char *database)
+{
+    char query[128], answer[65536];
+    if (!influxd_start(i, false))
+        return false;
+    snprintf(query, sizeof(query), "CREATE DATABASE %s", database);
+    influxd_query(i, "", query, answer);
+    return true;
+}
+
 #endif

@@ -1,5 +1,6 @@
-/* An outlet between two real logs in a folder of its own, and the lines that are sent through it:
- * line i is "m,s=<i mod 7> f=<i>i <i+1>", each with an intake record as its origin. */
+/* An outlet between two real logs in a folder of its own, where asked for before a server of exact
+ * bytes, and the lines that are sent through it: line i is "m,s=<i mod 7> f=<i>i <i+1>", each with
+ * an intake record as its origin. */
 #ifndef BACKSTEP_TESTS_EDGE_OUTLET_RIG_H
 #define BACKSTEP_TESTS_EDGE_OUTLET_RIG_H
 
@@ -15,6 +16,8 @@
 
 struct rig {
     char folder[64], url[64], file[96];
+    struct canned_server server;
+    bool served; /* the server runs */
     struct bs_conf conf;
     uint64_t outbox_segment_bytes, outbox_max_bytes;
     uint32_t intake_sync_ms;
@@ -76,6 +79,13 @@ static struct bs_log *open_log(struct rig *r, const char *name, uint64_t segment
     return log;
 }
 
+/* Holds from the next start. */
+static void point_to(struct rig *r, unsigned port)
+{
+    snprintf(r->url, sizeof(r->url), "http://127.0.0.1:%u", port);
+    r->conf.influxdb.url = r->url;
+}
+
 static void prepare(struct rig *r, unsigned port)
 {
     *r = (struct rig){.folder = "/tmp/backstep-outlet-XXXXXX",
@@ -83,7 +93,6 @@ static void prepare(struct rig *r, unsigned port)
                       .outbox_max_bytes = 16 << 20,
                       .intake_sync_ms = 20};
     assert_non_null(mkdtemp(r->folder));
-    snprintf(r->url, sizeof(r->url), "http://127.0.0.1:%u", port);
     snprintf(r->file, sizeof(r->file), "%s/points.lp", r->folder);
     r->conf.influxdb.api = 1;
     static char database[] = "backstep";
@@ -93,7 +102,17 @@ static void prepare(struct rig *r, unsigned port)
     r->conf.influxdb.flush_ms = 20;
     r->conf.influxdb.timeout_ms = 400;
     r->conf.output.file_max_mb = 64;
-    r->conf.influxdb.url = port ? r->url : NULL;
+    if (port)
+        point_to(r, port);
+}
+
+/* The outlet of the rig's own server; what the script does not say is answered with 204. */
+static void prepare_served(struct rig *r, const struct canned_step *script, size_t script_length)
+{
+    prepare(r, 0);
+    canned_start(&r->server, script, script_length);
+    r->served = true;
+    point_to(r, r->server.port);
 }
 
 static void start(struct rig *r)
@@ -145,6 +164,8 @@ static uint64_t stop(struct rig *r, uint64_t budget_ms)
 
 static void discard(struct rig *r)
 {
+    if (r->served)
+        canned_stop(&r->server);
     nftw(r->folder, influxd_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -234,6 +255,20 @@ static char *read_file(const char *path)
     assert_true(fread(text, 1, (1 << 22) - 1, file) < (1 << 22) - 1);
     fclose(file);
     return text;
+}
+
+/* All that the server stored are the lines first .. beyond-1. */
+static void assert_served(const struct rig *r, unsigned first, unsigned beyond)
+{
+    assert_string_equal(assert_lines(r->server.body, first, beyond), "");
+}
+
+/* All that stands in the file are the first lines. */
+static void assert_filed(const struct rig *r, unsigned lines)
+{
+    char *text = read_file(r->file);
+    assert_string_equal(assert_lines(text, 0, lines), "");
+    free(text);
 }
 
 #endif

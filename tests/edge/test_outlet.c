@@ -6,89 +6,74 @@
 static void lines_arrive_once_over_restarts(void **state)
 {
     (void)state;
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, NULL, 0);
-    prepare(&r, server.port);
+    prepare_served(&r, NULL, 0);
     for (unsigned run = 1; run <= 4; run++) {
         start(&r);
         append(&r, 2500);
         if (run % 2)
             run_until_delivered(&r, run * 2500);
         stop(&r, 5000);
-        assert_string_equal(assert_lines(server.body, 0, r.lines), "");
+        assert_served(&r, 0, r.lines);
     }
     start(&r);
     run_for(&r, 100);
     assert_int_equal(state_of(&r).delivered, 10000);
     assert_int_equal(state_of(&r).transfers, 0);
     stop(&r, 5000);
-    assert_string_equal(assert_lines(server.body, 0, 10000), "");
-    canned_stop(&server);
+    assert_served(&r, 0, 10000);
     discard(&r);
 }
 
 static void batches_are_bounded_and_flushed(void **state)
 {
     (void)state;
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, NULL, 0);
-    prepare(&r, server.port);
+    prepare_served(&r, NULL, 0);
     r.conf.influxdb.batch_points = 10;
     r.conf.influxdb.flush_ms = 300;
     start(&r);
     append(&r, 9);
     run_for(&r, 200);
-    assert_int_equal(server.requests, 0);
+    assert_int_equal(r.server.requests, 0);
     assert_int_equal(state_of(&r).points, 9);
     assert_in_range(state_of(&r).oldest.ms, 1000, last_tick_ms);
     run_for(&r, 250);
-    assert_int_equal(server.requests, 1);
+    assert_int_equal(r.server.requests, 1);
     append(&r, 91);
     run_until_delivered(&r, 100);
-    assert_in_range(server.requests, 10, 12);
+    assert_in_range(r.server.requests, 10, 12);
     stop(&r, 5000);
-    assert_string_equal(assert_lines(server.body, 0, 100), "");
-    canned_stop(&server);
+    assert_served(&r, 0, 100);
     discard(&r);
 }
 
 static void nothing_leaves_before_its_intake_is_synced(void **state)
 {
     (void)state;
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, NULL, 0);
-    prepare(&r, server.port);
+    prepare_served(&r, NULL, 0);
     r.conf.output.file = r.file;
     r.intake_sync_ms = 700;
     start(&r);
     append(&r, 100);
     run_for(&r, 400);
-    assert_int_equal(server.requests, 0);
+    assert_int_equal(r.server.requests, 0);
     assert_int_equal(state_of(&r).points, 100);
-    char *text = read_file(r.file);
-    assert_string_equal(text, "");
-    free(text);
+    assert_filed(&r, 0);
     run_until_delivered(&r, 100);
     assert_int_equal(bs_log_synced(r.intake), bs_log_head(r.intake));
     stop(&r, 5000);
-    text = read_file(r.file);
-    assert_string_equal(assert_lines(text, 0, 100), "");
-    free(text);
-    assert_string_equal(assert_lines(server.body, 0, 100), "");
-    canned_stop(&server);
+    assert_filed(&r, 100);
+    assert_served(&r, 0, 100);
     discard(&r);
 }
 
 static void a_stop_delivers_what_is_there_by_itself(void **state)
 {
     (void)state;
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, NULL, 0);
-    prepare(&r, server.port);
+    prepare_served(&r, NULL, 0);
     r.conf.output.file = r.file;
     r.conf.influxdb.flush_ms = 60000;
     r.intake_sync_ms = 200;
@@ -96,11 +81,8 @@ static void a_stop_delivers_what_is_there_by_itself(void **state)
     start(&r);
     append(&r, 3000);
     assert_in_range(stop(&r, 5000), 0, 2000);
-    assert_string_equal(assert_lines(server.body, 0, 3000), "");
-    char *text = read_file(r.file);
-    assert_string_equal(assert_lines(text, 0, 3000), "");
-    free(text);
-    canned_stop(&server);
+    assert_served(&r, 0, 3000);
+    assert_filed(&r, 3000);
     discard(&r);
 }
 
@@ -114,10 +96,8 @@ static void every_refusal_is_survived(void **state)
         {CANNED_ANSWER, CANNED_204},
         {CANNED_ANSWER, "HTTP/1.1 401 No\r\nX-Influxdb-Error: who are you\r\n"
                         "Content-Length: 0\r\n\r\n"}};
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, script, 5);
-    prepare(&r, server.port);
+    prepare_served(&r, script, 5);
     start(&r);
     append(&r, 300);
     run_until_delivered(&r, 300);
@@ -136,8 +116,7 @@ static void every_refusal_is_survived(void **state)
     start(&r); /* mended: the server's script is at its end */
     run_until_delivered(&r, 350);
     stop(&r, 5000);
-    assert_string_equal(assert_lines(server.body, 0, 350), "");
-    canned_stop(&server);
+    assert_served(&r, 0, 350);
     discard(&r);
 }
 
@@ -145,13 +124,11 @@ static void what_had_no_answer_goes_once_more(void **state)
 {
     (void)state;
     static const struct canned_step script[] = {{CANNED_SILENCE, NULL}};
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, script, 1);
-    prepare(&r, server.port);
+    prepare_served(&r, script, 1);
     start(&r);
     append(&r, 10);
-    for (int i = 0; i < 1000 && server.requests == 0; i++)
+    for (int i = 0; i < 1000 && r.server.requests == 0; i++)
         turn(&r);
     stop(&r, 0); /* cut off in the middle: as unresolved as a time-out */
     start(&r);
@@ -160,25 +137,23 @@ static void what_had_no_answer_goes_once_more(void **state)
     run_for(&r, 5000);
     append(&r, 10);
     run_until_delivered(&r, 30);
-    assert_string_equal(assert_lines(server.body, 0, 30), "");
+    assert_served(&r, 0, 30);
     run_for(&r, 6000);
     assert_int_equal(state_of(&r).delivered, 30);
-    assert_string_equal(assert_lines(assert_lines(server.body, 0, 30), 0, 30), "");
+    assert_string_equal(assert_lines(assert_lines(r.server.body, 0, 30), 0, 30), "");
     uint64_t marks[BS_LOG_MARKS];
     bs_log_marks_load(r.outbox, marks);
     assert_int_equal(marks[BS_OUTLET_UNRESOLVED], 0);
     stop(&r, 5000);
-    canned_stop(&server);
     discard(&r);
 }
 
 static void the_file_goes_on_while_the_database_is_away(void **state)
 {
     (void)state;
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, NULL, 0);
-    prepare(&r, 1);
+    prepare_served(&r, NULL, 0);
+    point_to(&r, 1);
     r.conf.output.file = r.file;
     start(&r);
     append(&r, 5000);
@@ -186,21 +161,16 @@ static void the_file_goes_on_while_the_database_is_away(void **state)
     assert_int_equal(state_of(&r).influx, BS_OUTLET_INFLUX_RETRYING);
     assert_int_equal(state_of(&r).points, 5000);
     assert_int_equal(state_of(&r).delivered, 0);
-    char *text = read_file(r.file);
-    assert_string_equal(assert_lines(text, 0, 5000), "");
-    free(text);
+    assert_filed(&r, 5000);
     assert_in_range(stop(&r, 1000), 0, 1500);
 
-    snprintf(r.url, sizeof(r.url), "http://127.0.0.1:%u", server.port);
+    point_to(&r, r.server.port);
     start(&r);
     append(&r, 100);
     run_until_delivered(&r, 5100);
     stop(&r, 5000);
-    assert_string_equal(assert_lines(server.body, 0, 5100), "");
-    text = read_file(r.file);
-    assert_string_equal(assert_lines(text, 0, 5100), "");
-    free(text);
-    canned_stop(&server);
+    assert_served(&r, 0, 5100);
+    assert_filed(&r, 5100);
     discard(&r);
 }
 
@@ -217,19 +187,15 @@ static void the_file_alone_is_an_outlet(void **state)
         assert_int_equal(state_of(&r).influx, BS_OUTLET_INFLUX_NONE);
         stop(&r, 5000);
     }
-    char *text = read_file(r.file);
-    assert_string_equal(assert_lines(text, 0, 60000), "");
-    free(text);
+    assert_filed(&r, 60000);
     discard(&r);
 }
 
 static void a_full_disk_of_the_file_holds_everything(void **state)
 {
     (void)state;
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, NULL, 0);
-    prepare(&r, server.port);
+    prepare_served(&r, NULL, 0);
     r.conf.output.file = (char[]){"/dev/full"};
     start(&r);
     append(&r, 10);
@@ -242,11 +208,8 @@ static void a_full_disk_of_the_file_holds_everything(void **state)
     start(&r);
     run_until_delivered(&r, 10);
     stop(&r, 5000);
-    char *text = read_file(r.file);
-    assert_string_equal(assert_lines(text, 0, 10), "");
-    free(text);
-    assert_int_equal(server.requests, 1);
-    canned_stop(&server);
+    assert_filed(&r, 10);
+    assert_int_equal(r.server.requests, 1);
     discard(&r);
 }
 
@@ -297,10 +260,9 @@ static unsigned overfill(struct rig *r, unsigned lines)
 static void a_full_outbox_gives_up_its_oldest(void **state)
 {
     (void)state;
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, NULL, 0);
-    prepare(&r, 1);
+    prepare_served(&r, NULL, 0);
+    point_to(&r, 1);
     r.outbox_segment_bytes = 65536;
     r.outbox_max_bytes = 4 * 65536;
     start(&r);
@@ -314,13 +276,12 @@ static void a_full_outbox_gives_up_its_oldest(void **state)
     assert_int_equal(s.dropped + s.points, 10000);
     stop(&r, 100);
 
-    snprintf(r.url, sizeof(r.url), "http://127.0.0.1:%u", server.port);
+    point_to(&r, r.server.port);
     start(&r);
     run_until_delivered(&r, s.points);
     assert_int_equal(state_of(&r).dropped, s.dropped);
     stop(&r, 5000);
-    assert_string_equal(assert_lines(server.body, (unsigned)s.dropped, 10000), "");
-    canned_stop(&server);
+    assert_served(&r, (unsigned)s.dropped, 10000);
     discard(&r);
 }
 
@@ -328,15 +289,13 @@ static void what_is_in_flight_is_not_given_up(void **state)
 {
     (void)state;
     static const struct canned_step script[] = {{CANNED_SILENCE, NULL}};
-    struct canned_server server;
     struct rig r;
-    canned_start(&server, script, 1);
-    prepare(&r, server.port);
+    prepare_served(&r, script, 1);
     r.outbox_segment_bytes = 65536;
     r.outbox_max_bytes = 3 * 65536;
     start(&r);
     append(&r, 1000);
-    for (int i = 0; i < 1000 && server.requests == 0; i++)
+    for (int i = 0; i < 1000 && r.server.requests == 0; i++)
         turn(&r);
     while (append_line(&r) == BS_OK)
         ;
@@ -344,8 +303,7 @@ static void what_is_in_flight_is_not_given_up(void **state)
     run_until_delivered(&r, r.lines);
     assert_int_equal(state_of(&r).dropped, 0);
     stop(&r, 5000);
-    assert_string_equal(assert_lines(server.body, 0, r.lines), "");
-    canned_stop(&server);
+    assert_served(&r, 0, r.lines);
     discard(&r);
 }
 
@@ -353,10 +311,8 @@ static void a_real_influxd_has_every_line(void **state)
 {
     (void)state;
     struct influxd database;
-    if (!influxd_start(&database, false))
+    if (!influxd_start_with(&database, "backstep"))
         skip();
-    char answer[65536];
-    influxd_query(&database, "", "CREATE DATABASE backstep", answer);
     struct rig r;
     prepare(&r, database.port);
     start(&r);
