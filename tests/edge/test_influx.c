@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 struct trial {
+    struct canned_server server;
     uv_loop_t loop;
     struct bs_influx *influx;
     struct bs_influx_options options;
@@ -54,13 +55,26 @@ static void on_done(void *context, const struct bs_influx_answer *answer)
         bs_influx_close(t->influx, on_closed, t);
 }
 
+static void point_to(struct trial *t, unsigned port)
+{
+    snprintf(t->url, sizeof(t->url), "http://127.0.0.1:%u", port);
+}
+
 static void begin(struct trial *t, unsigned port)
 {
     *t = (struct trial){0};
-    snprintf(t->url, sizeof(t->url), "http://127.0.0.1:%u", port);
+    point_to(t, port);
     assert_int_equal(uv_loop_init(&t->loop), 0);
     t->options = (struct bs_influx_options){
         .url = t->url, .database = "backstep", .timeout_ms = 5000, .loop = &t->loop};
+}
+
+/* With a server of its own; what the script does not say is answered with 204. */
+static void begin_served(struct trial *t, const struct canned_step *script, size_t script_length)
+{
+    begin(t, 1);
+    canned_start(&t->server, script, script_length);
+    point_to(t, t->server.port);
 }
 
 static void post(struct trial *t, const char *lines)
@@ -87,13 +101,17 @@ static void end(struct trial *t)
     assert_int_equal(uv_loop_close(&t->loop), 0);
 }
 
+static void end_served(struct trial *t)
+{
+    end(t);
+    canned_stop(&t->server);
+}
+
 static void an_answer_comes_back_and_the_connection_stays(void **state)
 {
     (void)state;
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, NULL, 0);
-    begin(&t, server.port);
+    begin_served(&t, NULL, 0);
     t.options.database = "back step&";
     t.options.retention_policy = "two/weeks";
     t.options.username = "ruth";
@@ -105,15 +123,16 @@ static void an_answer_comes_back_and_the_connection_stays(void **state)
         assert_int_equal(t.retry_after_s, -1);
     }
     end(&t);
-    assert_int_equal(server.requests, 20);
-    assert_int_equal(server.connections, 1);
-    assert_int_equal(server.body_length, 160);
-    assert_non_null(strstr(server.head, "POST /write?precision=ms&db=back%20step%26&rp=two%2Fweeks "
-                                        "HTTP/1.1\r\n"));
-    assert_non_null(strstr(server.head, "\r\nAuthorization: Basic cnV0aDpwOnc=\r\n"));
-    assert_non_null(strstr(server.head, "\r\nContent-Length: 8\r\n"));
-    assert_null(strcasestr(server.head, "expect"));
-    canned_stop(&server);
+    assert_int_equal(t.server.requests, 20);
+    assert_int_equal(t.server.connections, 1);
+    assert_int_equal(t.server.body_length, 160);
+    assert_non_null(strstr(t.server.head,
+                           "POST /write?precision=ms&db=back%20step%26&rp=two%2Fweeks "
+                           "HTTP/1.1\r\n"));
+    assert_non_null(strstr(t.server.head, "\r\nAuthorization: Basic cnV0aDpwOnc=\r\n"));
+    assert_non_null(strstr(t.server.head, "\r\nContent-Length: 8\r\n"));
+    assert_null(strcasestr(t.server.head, "expect"));
+    canned_stop(&t.server);
 }
 
 static void the_other_versions_have_their_own_addresses(void **state)
@@ -129,10 +148,8 @@ static void the_other_versions_have_their_own_addresses(void **state)
          "\r\nAuthorization: Bearer s3cret\r\n"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        struct canned_server server;
         struct trial t;
-        canned_start(&server, NULL, 0);
-        begin(&t, server.port);
+        begin_served(&t, NULL, 0);
         strcat(t.url, "/base/");
         t.options.api = table[i].api;
         t.options.org = "a b";
@@ -140,9 +157,9 @@ static void the_other_versions_have_their_own_addresses(void **state)
         t.options.token = "s3cret";
         post(&t, "m f=1 1\n");
         end(&t);
-        assert_non_null(strstr(server.head, table[i].start));
-        assert_non_null(strstr(server.head, table[i].authorization));
-        canned_stop(&server);
+        assert_non_null(strstr(t.server.head, table[i].start));
+        assert_non_null(strstr(t.server.head, table[i].authorization));
+        canned_stop(&t.server);
     }
 }
 
@@ -164,10 +181,8 @@ static void gzip_carries_the_same_bytes(void **state)
     }
     for (int gzip = 0; gzip < 2; gzip++) {
         for (size_t count = 1; count <= PARTS; count = count * 7 + 1) {
-            struct canned_server server;
             struct trial t;
-            canned_start(&server, NULL, 0);
-            begin(&t, server.port);
+            begin_served(&t, NULL, 0);
             t.options.gzip = gzip;
             size_t length = 0;
             for (size_t i = 0; i < count; i++)
@@ -180,12 +195,12 @@ static void gzip_carries_the_same_bytes(void **state)
                 assert_int_equal(t.http_status, 204);
             }
             end(&t);
-            if (server.body_length != 2 * length || memcmp(server.body, all, length) != 0 ||
-                memcmp(server.body + length, all, length) != 0)
+            if (t.server.body_length != 2 * length || memcmp(t.server.body, all, length) != 0 ||
+                memcmp(t.server.body + length, all, length) != 0)
                 fail_msg("seed 20261124, gzip %d, %zu parts: %zu bytes came, must be 2 × %zu", gzip,
-                         count, server.body_length, length);
+                         count, t.server.body_length, length);
             assert_true(!gzip || count < 50 || t.sent_bytes < length);
-            canned_stop(&server);
+            canned_stop(&t.server);
         }
     }
     free(all);
@@ -223,10 +238,8 @@ static void what_the_server_says_is_handed_on(void **state)
         {429, 0, "", ""},
         {429, -1, "", ""},
     };
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, script, sizeof(script) / sizeof(script[0]));
-    begin(&t, server.port);
+    begin_served(&t, script, sizeof(script) / sizeof(script[0]));
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
         post(&t, "m f=1 1\n");
         t.body[t.body_length] = '\0';
@@ -235,8 +248,7 @@ static void what_the_server_says_is_handed_on(void **state)
         assert_string_equal(t.error, expected[i].error);
         assert_string_equal(t.body, expected[i].body);
     }
-    end(&t);
-    canned_stop(&server);
+    end_served(&t);
 }
 
 static void a_date_to_come_back_at_is_read(void **state)
@@ -251,14 +263,11 @@ static void a_date_to_come_back_at_is_read(void **state)
              "0\r\n\r\n",
              &utc);
     struct canned_step step = {CANNED_ANSWER, text};
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, &step, 1);
-    begin(&t, server.port);
+    begin_served(&t, &step, 1);
     post(&t, "m f=1 1\n");
     assert_in_range(t.retry_after_s, 95, 100);
-    end(&t);
-    canned_stop(&server);
+    end_served(&t);
 }
 
 static void a_long_body_is_bounded(void **state)
@@ -266,19 +275,16 @@ static void a_long_body_is_bounded(void **state)
     (void)state;
     static const struct canned_step script[] = {
         {CANNED_LONG, "HTTP/1.1 400 Bad Request\r\nContent-Length: 3000002\r\n\r\n{}"}};
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, script, 1);
-    begin(&t, server.port);
+    begin_served(&t, script, 1);
     post(&t, "m f=1 1\n");
     assert_int_equal(t.http_status, 400);
     assert_int_equal(t.body_length, 16384);
     assert_memory_equal(t.body, "{}xxx", 5);
     post(&t, "m f=1 1\n");
     assert_int_equal(t.http_status, 204);
-    assert_int_equal(server.connections, 1);
-    end(&t);
-    canned_stop(&server);
+    assert_int_equal(t.server.connections, 1);
+    end_served(&t);
 }
 
 /* The trap of curl's own example: with one transfer there is no other to drain it. */
@@ -286,10 +292,8 @@ static void the_last_transfer_that_times_out_is_reported(void **state)
 {
     (void)state;
     static const struct canned_step script[] = {{CANNED_SILENCE, NULL}};
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, script, 1);
-    begin(&t, server.port);
+    begin_served(&t, script, 1);
     t.options.timeout_ms = 300;
     uint64_t start_ms = uv_now(&t.loop);
     post(&t, "m f=1 1\n");
@@ -299,8 +303,7 @@ static void the_last_transfer_that_times_out_is_reported(void **state)
     assert_in_range(t.answered_ms - start_ms, 290, 2000);
     post(&t, "m f=1 1\n");
     assert_int_equal(t.http_status, 204);
-    end(&t);
-    canned_stop(&server);
+    end_served(&t);
 }
 
 static void a_body_that_hangs_leaves_its_status(void **state)
@@ -308,16 +311,13 @@ static void a_body_that_hangs_leaves_its_status(void **state)
     (void)state;
     static const struct canned_step script[] = {
         {CANNED_ANSWER, "HTTP/1.1 400 Bad Request\r\nContent-Length: 50\r\n\r\npartial"}};
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, script, 1);
-    begin(&t, server.port);
+    begin_served(&t, script, 1);
     t.options.timeout_ms = 300;
     post(&t, "m f=1 1\n");
     assert_int_equal(t.http_status, 400);
     assert_int_equal(t.body_length, 7);
-    end(&t);
-    canned_stop(&server);
+    end_served(&t);
 }
 
 static void half_a_head_is_no_answer(void **state)
@@ -325,33 +325,28 @@ static void half_a_head_is_no_answer(void **state)
     (void)state;
     static const struct canned_step script[] = {{CANNED_CLOSE, "HTTP/1.1 204 No Content\r\nX-A: b"},
                                                 {CANNED_CLOSE, "garbage\r\n\r\n"}};
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, script, 2);
-    begin(&t, server.port);
+    begin_served(&t, script, 2);
     for (int i = 0; i < 2; i++) {
         post(&t, "m f=1 1\n");
         assert_int_equal(t.http_status, 0);
         assert_true(strlen(t.error) > 0);
     }
-    end(&t);
-    canned_stop(&server);
+    end_served(&t);
 }
 
 static void a_reset_and_a_closed_port_are_reported(void **state)
 {
     (void)state;
     static const struct canned_step script[] = {{CANNED_RESET, NULL}};
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, script, 1);
-    begin(&t, server.port);
+    begin_served(&t, script, 1);
     post(&t, "m f=1 1\n");
     assert_int_equal(t.http_status, 0);
     assert_int_equal(t.sent_bytes, 8);
     post(&t, "m f=1 1\n");
     assert_int_equal(t.http_status, 204);
-    canned_stop(&server);
+    canned_stop(&t.server);
     post(&t, "m f=1 1\n");
     assert_int_equal(t.http_status, 0);
     assert_int_equal(t.sent_bytes, 0);
@@ -362,18 +357,16 @@ static void the_next_may_be_posted_when_one_is_done(void **state)
 {
     (void)state;
     struct bs_slice part = BS_SLICE("m f=2 2\n");
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, NULL, 0);
-    begin(&t, server.port);
+    begin_served(&t, NULL, 0);
     t.next_parts = &part;
     post(&t, "m f=1 1\n");
     t.close_when_done = true;
     while (t.answers < 2)
         uv_run(&t.loop, UV_RUN_ONCE);
     end(&t);
-    assert_string_equal(server.body, "m f=1 1\nm f=2 2\n");
-    canned_stop(&server);
+    assert_string_equal(t.server.body, "m f=1 1\nm f=2 2\n");
+    canned_stop(&t.server);
 }
 
 static void closing_ends_a_transfer_in_silence(void **state)
@@ -381,32 +374,27 @@ static void closing_ends_a_transfer_in_silence(void **state)
     (void)state;
     static const struct canned_step script[] = {{CANNED_SILENCE, NULL}};
     struct bs_slice part = BS_SLICE("m f=1 1\n");
-    struct canned_server server;
     struct trial t;
-    canned_start(&server, script, 1);
-    begin(&t, server.port);
+    begin_served(&t, script, 1);
     assert_int_equal(bs_influx_new(&t.influx, &t.options), BS_OK);
     assert_int_equal(bs_influx_post(t.influx, &part, 1, on_done, &t), BS_OK);
-    while (server.requests == 0)
+    while (t.server.requests == 0)
         uv_run(&t.loop, UV_RUN_NOWAIT);
     end(&t);
     assert_int_equal(t.answers, 0);
-    canned_stop(&server);
+    canned_stop(&t.server);
 }
 
 static void proxies_of_the_environment_do_not_count(void **state)
 {
     (void)state;
-    struct canned_server server;
     struct trial t;
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     setenv("all_proxy", "http://127.0.0.1:1", 1);
-    canned_start(&server, NULL, 0);
-    begin(&t, server.port);
+    begin_served(&t, NULL, 0);
     post(&t, "m f=1 1\n");
     assert_int_equal(t.http_status, 204);
-    end(&t);
-    canned_stop(&server);
+    end_served(&t);
     unsetenv("http_proxy");
     unsetenv("all_proxy");
 }
@@ -428,10 +416,8 @@ static void a_real_influxd_takes_the_lines(void **state)
 {
     (void)state;
     struct influxd database;
-    if (!influxd_start(&database, false))
+    if (!influxd_start_with(&database, "backstep"))
         skip();
-    char answer[65536];
-    influxd_query(&database, "", "CREATE DATABASE backstep", answer);
     for (int gzip = 0; gzip < 2; gzip++) {
         struct trial t;
         char line[64];
@@ -457,6 +443,7 @@ static void a_real_influxd_takes_the_lines(void **state)
         end(&t);
     }
     assert_int_equal(influxd_number(&database, "backstep", "SELECT count(f) FROM m"), 2);
+    char answer[65536];
     influxd_query(&database, "backstep", "SELECT f FROM m", answer);
     assert_non_null(strstr(answer, "[1795716000000,1]"));
     influxd_remove(&database);
@@ -466,10 +453,8 @@ static void a_stopped_influxd_times_out_and_comes_back(void **state)
 {
     (void)state;
     struct influxd database;
-    if (!influxd_start(&database, false))
+    if (!influxd_start_with(&database, "backstep"))
         skip();
-    char answer[65536];
-    influxd_query(&database, "", "CREATE DATABASE backstep", answer);
     struct trial t;
     begin(&t, database.port);
     t.options.timeout_ms = 500;
