@@ -1,5 +1,6 @@
 /* A private mosquitto on a free loopback port, a peer of it that is not ours (libmosquitto), and a
- * sink for what edge/mqtt hands over. Must never touch a broker it did not start. */
+ * sink for what edge/mqtt hands over; a broker and a sink are ready for each test. Must never touch
+ * a broker it did not start. */
 #ifndef BACKSTEP_TESTS_MQTT_BROKER_H
 #define BACKSTEP_TESTS_MQTT_BROKER_H
 
@@ -471,6 +472,21 @@ static inline void expect_online(struct bs_mqtt *mqtt, uint64_t connects)
     assert_string_equal(s.error, "");
 }
 
+/* Some errors stand only until the next attempt: hence no nap, and no second look. */
+static inline void wait_for_error(struct bs_mqtt *mqtt, const char *part)
+{
+    uint64_t until = now_ms() + WAIT_MS;
+    struct bs_mqtt_state s = state_of(mqtt);
+
+    while (strstr(s.error, part) == NULL && now_ms() < until) {
+        usleep(200);
+        s = state_of(mqtt);
+    }
+    if (strstr(s.error, part) == NULL) {
+        fail_msg("the error is '%s', expected '%s' in it", s.error, part);
+    }
+}
+
 static inline struct bs_mqtt *start(const struct bs_mqtt_options *options)
 {
     struct bs_mqtt *mqtt = NULL;
@@ -496,6 +512,48 @@ static inline bool skipped(void)
         return true;
     }
     return false;
+}
+
+/* ── what each test begins and ends with ───────────────────────────────────────────────────── */
+
+static struct broker broker;
+static struct sink sink;
+
+static inline int set_up(void **state)
+{
+    (void)state;
+    memset(&broker, 0, sizeof(broker));
+    broker_start(&broker);
+    sink_init(&sink);
+    return 0;
+}
+
+/* The broker takes nothing outside of t/. */
+static inline int set_up_with_acl(void **state)
+{
+    char path[96];
+    FILE *f;
+
+    (void)state;
+    memset(&broker, 0, sizeof(broker));
+    snprintf(path, sizeof(path), "/tmp/backstep-mqtt-acl-%d", (int)getpid());
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f, "topic readwrite t/#\n");
+    fclose(f);
+    snprintf(broker.extra, sizeof(broker.extra), "acl_file %s\n", path);
+    broker_start(&broker);
+    unlink(path);
+    sink_init(&sink);
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    (void)state;
+    sink_fini(&sink);
+    broker_remove(&broker);
+    return 0;
 }
 
 #endif

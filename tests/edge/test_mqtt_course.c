@@ -2,18 +2,6 @@
  * refusing, replaced, silent; TLS; the last will. */
 #include "mqtt_broker.h"
 
-static struct broker broker;
-static struct sink sink;
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&broker, 0, sizeof(broker));
-    broker_start(&broker);
-    sink_init(&sink);
-    return 0;
-}
-
 static int set_up_without_broker(void **state)
 {
     (void)state;
@@ -21,26 +9,6 @@ static int set_up_without_broker(void **state)
     broker_prepare(&broker);
     sink_init(&sink);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sink_fini(&sink);
-    broker_remove(&broker);
-    return 0;
-}
-
-static void wait_for_error(struct bs_mqtt *mqtt, const char *part)
-{
-    uint64_t until = now_ms() + WAIT_MS;
-
-    while (strstr(state_of(mqtt).error, part) == NULL && now_ms() < until) {
-        nap();
-    }
-    if (strstr(state_of(mqtt).error, part) == NULL) {
-        fail_msg("the error is '%s', expected '%s' in it", state_of(mqtt).error, part);
-    }
 }
 
 static void test_it_comes_up_when_the_broker_does(void **state)

@@ -4,44 +4,6 @@
 
 #define RESULTS 5000
 
-static struct broker broker;
-static struct sink sink;
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&broker, 0, sizeof(broker));
-    broker_start(&broker);
-    sink_init(&sink);
-    return 0;
-}
-
-static int set_up_with_acl(void **state)
-{
-    char path[96];
-    FILE *f;
-
-    (void)state;
-    memset(&broker, 0, sizeof(broker));
-    snprintf(path, sizeof(path), "/tmp/backstep-mqtt-acl-%d", (int)getpid());
-    f = fopen(path, "w");
-    fprintf(f, "topic readwrite t/#\n");
-    fclose(f);
-    snprintf(broker.extra, sizeof(broker.extra), "acl_file %s\n", path);
-    broker_start(&broker);
-    unlink(path);
-    sink_init(&sink);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sink_fini(&sink);
-    broker_remove(&broker);
-    return 0;
-}
-
 static struct bs_mqtt *start_usual(int version)
 {
     struct bs_mqtt_options options = usual_options(&broker, &sink);
@@ -245,18 +207,6 @@ static void test_a_stop_sends_what_waits_first(void **state)
     bs_mqtt_stop(mqtt);
     sink_expect(&p.sink, 301);
     peer_stop(&p);
-}
-
-static void wait_for_error(struct bs_mqtt *mqtt, const char *part)
-{
-    uint64_t until = now_ms() + WAIT_MS;
-
-    while (strstr(state_of(mqtt).error, part) == NULL && now_ms() < until) {
-        usleep(200);
-    }
-    if (strstr(state_of(mqtt).error, part) == NULL) {
-        fail_msg("the error is '%s', expected '%s' in it", state_of(mqtt).error, part);
-    }
 }
 
 /* mosquitto 2.0.11 ends the connection when it refuses: that must not go on for ever. */

@@ -4,26 +4,6 @@
 
 #define STORM 20000
 
-static struct broker broker;
-static struct sink sink;
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&broker, 0, sizeof(broker));
-    broker_start(&broker);
-    sink_init(&sink);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sink_fini(&sink);
-    broker_remove(&broker);
-    return 0;
-}
-
 static void publish_numbers(struct peer *p, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -231,24 +211,6 @@ static void test_a_marker_that_never_comes_back_costs_ten_seconds(void **state)
     expect_online(mqtt, 1);
     assert_in_range(now_ms() - began, 9500, 25000);
     bs_mqtt_stop(mqtt);
-}
-
-static int set_up_with_acl(void **state)
-{
-    char path[96];
-    FILE *f;
-
-    (void)state;
-    memset(&broker, 0, sizeof(broker));
-    snprintf(path, sizeof(path), "/tmp/backstep-mqtt-acl-%d", (int)getpid());
-    f = fopen(path, "w");
-    fprintf(f, "topic readwrite t/#\n");
-    fclose(f);
-    snprintf(broker.extra, sizeof(broker.extra), "acl_file %s\n", path);
-    broker_start(&broker);
-    unlink(path);
-    sink_init(&sink);
-    return 0;
 }
 
 int main(void)
