@@ -66,8 +66,8 @@ static void every_answer_has_its_meaning(void **state)
         if (d.state != table[i].expected)
             fail_msg("HTTP %d \"%s\": is %s, must be %s", table[i].http_status, table[i].error,
                      bs_delivery_state_name(d.state), bs_delivery_state_name(table[i].expected));
-        assert_int_equal(verdict, d.state == BS_DELIVERY_OK ? BS_DELIVERY_DELIVERED
-                                                            : BS_DELIVERY_AGAIN);
+        assert_int_equal(verdict,
+                         d.state == BS_DELIVERY_OK ? BS_DELIVERY_DELIVERED : BS_DELIVERY_AGAIN);
         assert_int_equal(d.error[0] == '\0', d.state == BS_DELIVERY_OK);
         if (d.state == BS_DELIVERY_REFUSED)
             assert_int_equal(d.again_ms, 31000);
@@ -111,9 +111,13 @@ static void retry_after_wins_but_for_ten_minutes_at_most(void **state)
     static const struct {
         int64_t seconds;
         uint64_t shortest_ms, longest_ms;
-    } table[] = {{1, 1000, 1000},       {7, 7000, 7000}, {600, 600000, 600000},
-                 {601, 600000, 600000}, {INT64_MAX, 600000, 600000},
-                 {0, 0, 250},           {-1, 0, 250}};
+    } table[] = {{1, 1000, 1000},
+                 {7, 7000, 7000},
+                 {600, 600000, 600000},
+                 {601, 600000, 600000},
+                 {INT64_MAX, 600000, 600000},
+                 {0, 0, 250},
+                 {-1, 0, 250}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct bs_delivery d;
         bs_delivery_init(&d, BS_DELIVERY_NOWHERE);
@@ -132,7 +136,8 @@ static void an_error_is_short_printable_and_names_no_one(void **state)
     } table[] = {
         {"unable to parse 'gait_window,alias=Ruth\\ M\\,x,direction=B steps=1 5': bad",
          "HTTP 400: unable to parse 'gait_window,alias=*,direction=B steps=1 5': bad"},
-        {"{\"error\":\"x,alias=Ruth\\\\ M steps=1\"}", "HTTP 400: {\"error\":\"x,alias=* steps=1\"}"},
+        {"{\"error\":\"x,alias=Ruth\\\\ M steps=1\"}",
+         "HTTP 400: {\"error\":\"x,alias=* steps=1\"}"},
         {"x alias=Ruth", "HTTP 400: x alias=*"},
         {"a\nb\tc\xc3\xbc\x7f", "HTTP 400: a b?c???"},
         {"", "HTTP 400: no reason given"},

@@ -47,8 +47,7 @@ struct bs_sums {
     BS_SUMS_QUANTITIES(BS_SUMS_FIELD)
     BS_SUMS_SQUARED(BS_SUMS_FIELD)
 #undef BS_SUMS_FIELD
-        int32_t both_time_sum,
-        both_length_sum; /* over steps that have time and length */
+    int32_t both_time_sum, both_length_sum; /* over steps that have time and length */
     uint32_t lost;
     uint16_t steps, late;
 #define BS_SUMS_FIELD(name) uint16_t name##_count;

@@ -74,7 +74,8 @@ struct bs_mqtt_state {
 };
 
 /* Takes the proxy variables out of the environment: Paho sends every connection through them, to a
- * broker on loopback too, and a proxy for web pages is not meant for one. Before any thread starts. */
+ * broker on loopback too, and a proxy for web pages is not meant for one. Before any thread starts.
+ */
 void bs_mqtt_ignore_proxies(void);
 
 /* Copies the options' texts. The publisher thread starts and connects at once. BS_INVALID where the
