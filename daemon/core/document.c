@@ -146,7 +146,9 @@ static enum bs_status check_root(const cJSON *root, struct bs_document_error *re
 static struct bs_document_rev read_rev(const cJSON *root)
 {
     struct bs_document_rev rev = {.known = false};
-    for (const cJSON *item = cJSON_IsObject(root) ? root->child : NULL; item; item = item->next) {
+    if (!root || !cJSON_IsObject(root))
+        return rev;
+    for (const cJSON *item = root->child; item; item = item->next) {
         double v = item->valuedouble;
         if (strcmp(item->string, "rev") != 0)
             continue;

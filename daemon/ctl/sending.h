@@ -37,7 +37,7 @@ struct bs_sending {
 
 /* Opens the truth file and waits for the broker. */
 int bs_sending_open(struct bs_sending *s, const struct bs_broker *broker,
-                    const struct bs_sending_options *options);
+                    const struct bs_sending_options *sending);
 void bs_sending_close(struct bs_sending *s);
 
 struct bs_source {

@@ -225,10 +225,11 @@ static struct bs_table_member *member_of(struct bs_step_table *t, const struct c
     if (source.length > 0)
         memcpy(key, source.at, source.length);
     key[source.length] = '\0';
-    memcpy(key + source.length + 1, member.at, member.length);
+    if (member.length > 0)
+        memcpy(key + source.length + 1, member.at, member.length);
     size_t length = source.length + 1 + member.length;
     struct bs_table_member *m;
-    HASH_FIND(by_name, t->by_name, key, length, m);
+    HASH_FIND(by_name, t->by_name, key, length, m); /* NOLINT: the key is whole */
     return m ? m : add_member(t, bs_slice_of(key, length), source.length);
 }
 

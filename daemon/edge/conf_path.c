@@ -1,5 +1,6 @@
 /* Paths and the files they name: data below the state folder, credentials below the folder that
  * systemd made for us. Must never write, and never put a secret into a reason. */
+#include "backstep/base/check.h"
 #include "conf_parts.h"
 
 #include <errno.h>
@@ -54,10 +55,11 @@ static bool open_readable(const char *path, int *ret, char ret_why[CONF_WHY_BYTE
 
 bool bs_conf_credential_path(const char *value, char **ret, char ret_why[CONF_WHY_BYTES])
 {
-    char *path;
-    int fd;
+    char *path = NULL;
+    int fd = -1;
     if (!resolve_credential(value, &path, ret_why))
         return false;
+    bs_check(path);
     if (!open_readable(path, &fd, ret_why)) {
         free(path);
         return false;
@@ -119,10 +121,11 @@ static bool read_secret(int fd, const char *path, char **ret, char ret_why[CONF_
 
 bool bs_conf_secret(const char *value, char **ret, char ret_why[CONF_WHY_BYTES])
 {
-    char *path;
-    int fd;
+    char *path = NULL;
+    int fd = -1;
     if (!resolve_credential(value, &path, ret_why))
         return false;
+    bs_check(path);
     bool good = open_readable(path, &fd, ret_why);
     if (good) {
         good = read_secret(fd, path, ret, ret_why);

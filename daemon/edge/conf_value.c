@@ -1,5 +1,6 @@
 /* One value out of its text. Must never keep a value that its row does not allow; reasons quote the
  * file's text, which is the operator's own, but never a secret's. */
+#include "backstep/base/check.h"
 #include "conf_parts.h"
 
 #include <stdarg.h>
@@ -170,6 +171,7 @@ static bool keep_url(const char *value, char **ret, char ret_why[CONF_WHY_BYTES]
 {
     if (!keep(value, ret, ret_why))
         return false;
+    bs_check(*ret);
     for (size_t length = strlen(*ret); length > 0 && (*ret)[length - 1] == '/'; length--)
         (*ret)[length - 1] = 0;
     return true;

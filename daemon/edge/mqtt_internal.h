@@ -76,7 +76,7 @@ void bs_mqtt_note(struct bs_mqtt *mqtt, unsigned events, const char *reason);
 void bs_mqtt_note_broken(struct bs_mqtt *mqtt, const char *what, const char *why);
 
 /* mqtt_session.c: the publisher thread. */
-void *bs_mqtt_publisher_main(void *mqtt);
+void *bs_mqtt_publisher_main(void *arg);
 
 /* mqtt_link.c. All of it on the publisher thread, without `lock`. */
 

@@ -169,7 +169,7 @@ void bs_mqtt_slots_fini(struct bs_mqtt_slots *slots)
 
     HASH_ITER(hh, slots->by_topic, slot, after)
     {
-        HASH_DEL(slots->by_topic, slot);
+        HASH_DEL(slots->by_topic, slot); /* NOLINT: the next one was taken before */
         free_slot(slot);
     }
     *slots = (struct bs_mqtt_slots){0};
