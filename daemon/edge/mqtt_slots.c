@@ -33,7 +33,7 @@ static void dequeue(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
 static void forget(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
 {
     bs_check(!slot->queued);
-    HASH_DEL(slots->by_topic, slot);
+    HASH_DEL(slots->by_topic, slot); /* NOLINT: it is in the table */
     free_slot(slot);
 }
 
