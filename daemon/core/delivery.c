@@ -208,10 +208,3 @@ void bs_delivery_forget_before(struct bs_delivery *d, uint64_t first)
         d->resend_until = BS_DELIVERY_NOWHERE;
     }
 }
-
-const char *bs_delivery_state_name(enum bs_delivery_state state)
-{
-    static const char *const names[] = {"ok", "retrying", "refused"};
-    bs_check((size_t)state < sizeof names / sizeof names[0]);
-    return names[state];
-}

@@ -72,7 +72,4 @@ uint64_t bs_delivery_kept_from(const struct bs_delivery *d);
 /* Records before `first` were given up: nothing there can be sent again. */
 void bs_delivery_forget_before(struct bs_delivery *d, uint64_t first);
 
-/* "ok", "retrying", "refused". */
-const char *bs_delivery_state_name(enum bs_delivery_state state);
-
 #endif
