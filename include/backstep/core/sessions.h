@@ -1,0 +1,85 @@
+/* What every group does when: its sessions by event time, with the drill and the phase in force.
+ *
+ * A group's history is a list of sessions; a session (known by its `start`) is a list of intervals,
+ * each with the drill as it was then. Asked for an event time, the newest session that had begun by
+ * then answers, with its newest interval that had begun by then. So an interval once passed never
+ * changes, and a late or stored step finds what was in force when it was made.
+ *
+ * Times are Unix time in ms; `at` is the arrival of what changes something, `now` of what asks. */
+#ifndef BACKSTEP_CORE_SESSIONS_H
+#define BACKSTEP_CORE_SESSIONS_H
+
+#include "backstep/base/slice.h"
+#include "backstep/base/status.h"
+#include "backstep/base/time.h"
+#include "backstep/core/kinds.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Intervals a group keeps; of what is older nobody knows any more: not running. */
+#define BS_SESSION_INTERVALS_MAX 64
+
+/* Groups with a history. As many sessions can be in force (config.h), twice that with the ones
+ * that ended within the lateness. */
+#define BS_SESSION_GROUPS_MAX    32768
+
+/* Without an end a session closes so long after the last step, and so long after its start. */
+#define BS_SESSION_SILENCE_MS    (30 * INT64_C(60000))
+#define BS_SESSION_LONGEST_MS    (12 * INT64_C(3600000))
+
+struct bs_sessions;
+
+/* One group's history; lives until bs_sessions_forget or _free. */
+struct bs_group_history;
+
+enum bs_status bs_sessions_new(struct bs_sessions **ret);
+void bs_sessions_free(struct bs_sessions *s);
+
+/* As bs_roster_seed. */
+void bs_sessions_seed(struct bs_sessions *s, uint64_t seed);
+
+/* What the group's document says from `at` on: called when it came into force and whenever the
+ * drill that it names came, changed or went (`drill` NULL: it is not there, the session is not
+ * running until it is). The first interval of a session that has a drill begins at its `start`, a
+ * later one at `at` or at its start, whichever comes later; where drill (its phases) and phase are
+ * what they were, none begins. A changed end is the whole session's. A session with another `start`
+ * is another one: the one before goes on until the new one begins. Everything is copied. BS_FULL,
+ * BS_NO_MEMORY: nothing has changed. */
+struct bs_session_word {
+    struct bs_slice group;
+    const struct bs_session_document *session;
+    const struct bs_drill_document *drill;
+    struct bs_wall_ms at;
+};
+enum bs_status bs_sessions_follow(struct bs_sessions *s, const struct bs_session_word *word);
+
+/* The group's document was deleted: whatever runs or was to run ends at `at`. */
+void bs_sessions_close(struct bs_sessions *s, struct bs_slice group, struct bs_wall_ms at);
+
+/* What was in force at an event time. The same answer holds for every event time in
+ * from_ms <= time < until_ms until the next bs_sessions_follow, _close or _forget. Slices point
+ * into the history. */
+struct bs_session_place {
+    bool running;
+    struct bs_slice drill; /* the id; only where running */
+    struct bs_slice phase; /* empty: none is in force */
+    int64_t from_ms, until_ms;
+    struct bs_group_history *history; /* for bs_sessions_note; NULL where not running */
+};
+void bs_sessions_find(struct bs_sessions *s, struct bs_slice group, int64_t time_ms,
+                      struct bs_wall_ms now, struct bs_session_place *ret);
+
+/* A live step of the group was counted at that event time: a session without an end stays open for
+ * another BS_SESSION_SILENCE_MS. Once `now` is that far past the last one it is closed for good, as
+ * of then, whatever comes. */
+void bs_sessions_note(struct bs_group_history *history, int64_t time_ms, struct bs_wall_ms now);
+
+/* Steps of event times before `before` are not accepted any more. */
+void bs_sessions_forget(struct bs_sessions *s, struct bs_wall_ms before);
+
+/* How often an answer of bs_sessions_find may have changed; a cached one of another count is void.
+ */
+uint64_t bs_sessions_generation(const struct bs_sessions *s);
+
+#endif
