@@ -143,7 +143,7 @@ void bs_line_add_tag(struct bs_buffer *b, struct bs_slice key, struct bs_slice v
     bs_buffer_add_char(b, '=');
     for (size_t i = 0; i < value.length; i++) {
         char c = value.at[i];
-        if (c == ',' || c == '=' || c == ' ')
+        if (bs_line_escapes(c))
             bs_buffer_add_char(b, '\\');
         bs_buffer_add_char(b, c);
     }

@@ -109,7 +109,8 @@ static struct bs_tags *guest_tags(struct bs_roster *r, struct bs_slice id)
                                   .drill = none,
                                   .phase = none,
                                   .member = name,
-                                  .alias = name};
+                                  .alias = name,
+                                  .named = true};
     return bs_tags_new(&names, r->next_serial++);
 }
 

@@ -2,6 +2,7 @@
 #include "backstep/core/tags.h"
 
 #include "backstep/base/check.h"
+#include "backstep/base/hash.h"
 #include "backstep/core/line.h"
 
 #include <stdlib.h>
@@ -9,27 +10,52 @@
 /* Six values of at most 128 bytes (32 code points of 4 bytes, or an id), each byte escaped. */
 #define TAGS_BYTES_MAX 2048
 
+/* The text, piece by piece, and where each piece ends. */
+struct pieces {
+    struct bs_buffer text;
+    size_t alias_end, head_end, member_end;
+};
+
+static void write_pieces(const struct bs_tags_names *names, struct pieces *ret)
+{
+    struct bs_buffer *text = &ret->text;
+    bs_buffer_init(text, TAGS_BYTES_MAX);
+    bs_line_add_tag(text, BS_SLICE("alias"), names->alias);
+    ret->alias_end = text->length;
+    bs_line_add_tag(text, BS_SLICE("drill"), names->drill);
+    bs_line_add_tag(text, BS_SLICE("group"), names->group);
+    ret->head_end = text->length;
+    bs_line_add_tag(text, BS_SLICE("member"), names->member);
+    ret->member_end = text->length;
+    bs_line_add_tag(text, BS_SLICE("phase"), names->phase);
+    bs_line_add_tag(text, BS_SLICE("site"), names->site);
+}
+
+static bool is_grouped(const struct bs_tags_names *names)
+{
+    return !bs_slice_equal(names->group, BS_SLICE("none"));
+}
+
 struct bs_tags *bs_tags_new(const struct bs_tags_names *names, uint32_t serial)
 {
-    struct bs_buffer text;
-    bs_buffer_init(&text, TAGS_BYTES_MAX);
-    bs_line_add_tag(&text, BS_SLICE("alias"), names->alias);
-    size_t alias_length = text.length;
-    bs_line_add_tag(&text, BS_SLICE("drill"), names->drill);
-    bs_line_add_tag(&text, BS_SLICE("group"), names->group);
-    bs_line_add_tag(&text, BS_SLICE("member"), names->member);
-    bs_line_add_tag(&text, BS_SLICE("phase"), names->phase);
-    bs_line_add_tag(&text, BS_SLICE("site"), names->site);
-
-    struct bs_tags *t = text.failed ? NULL : malloc(sizeof *t + text.length);
+    struct pieces p;
+    write_pieces(names, &p);
+    struct bs_tags *t = p.text.failed ? NULL : malloc(sizeof *t + p.text.length);
     if (t) {
         *t = (struct bs_tags){.references = 1,
                               .serial = serial,
-                              .alias_length = (uint16_t)alias_length,
-                              .rest_length = (uint16_t)(text.length - alias_length)};
-        memcpy(t->text, text.at, text.length);
+                              .alias_length = (uint16_t)p.alias_end,
+                              .head_length = (uint16_t)(p.head_end - p.alias_end),
+                              .member_length = (uint16_t)(p.member_end - p.head_end),
+                              .tail_length = (uint16_t)(p.text.length - p.member_end),
+                              .named = names->named,
+                              .grouped = is_grouped(names)};
+        memcpy(t->text, p.text.at, p.text.length);
+        /* No outsider chooses these names: no seed is needed. */
+        t->shared_hash =
+            (uint32_t)bs_hash_bytes(bs_hash_bytes(0, bs_tags_head(t)), bs_tags_tail(t));
     }
-    bs_buffer_fini(&text);
+    bs_buffer_fini(&p.text);
     return t;
 }
 
@@ -43,4 +69,39 @@ void bs_tags_drop(struct bs_tags *t)
     bs_check(t->references > 0);
     if (--t->references == 0)
         free(t);
+}
+
+/* The tag as bs_line_add_tag writes it, off the front of *text; false where another stands there.
+ */
+static bool take_tag(struct bs_slice *text, const char *key, struct bs_slice value)
+{
+    const char *at = text->at, *end = at + text->length;
+    size_t key_length = strlen(key);
+    if ((size_t)(end - at) < key_length || memcmp(at, key, key_length) != 0)
+        return false;
+    at += key_length;
+    for (size_t i = 0; i < value.length; i++) {
+        if (bs_line_escapes(value.at[i]) && (at == end || *at++ != '\\'))
+            return false;
+        if (at == end || *at++ != value.at[i])
+            return false;
+    }
+    *text = bs_slice_of(at, (size_t)(end - at));
+    return true;
+}
+
+/* The key of the next tag ends what could be a longer value, and so does the end of the text. */
+bool bs_tags_are(const struct bs_tags *t, const struct bs_tags_names *names)
+{
+    struct bs_slice text = bs_slice_of(t->text, t->alias_length + bs_tags_rest(t).length);
+    return t->named == names->named && take_tag(&text, ",alias=", names->alias) &&
+           take_tag(&text, ",drill=", names->drill) && take_tag(&text, ",group=", names->group) &&
+           take_tag(&text, ",member=", names->member) && take_tag(&text, ",phase=", names->phase) &&
+           take_tag(&text, ",site=", names->site) && text.length == 0;
+}
+
+bool bs_tags_share_group(const struct bs_tags *a, const struct bs_tags *b)
+{
+    return a->shared_hash == b->shared_hash && bs_slice_equal(bs_tags_head(a), bs_tags_head(b)) &&
+           bs_slice_equal(bs_tags_tail(a), bs_tags_tail(b));
 }

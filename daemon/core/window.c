@@ -34,9 +34,11 @@ struct row {
     struct frame *frame;
     int64_t dirty_since; /* tick */
     uint32_t next_in_bucket, next_in_frame;
-    uint32_t dirty_next, dirty_previous; /* oldest dirt first */
-    uint32_t more;                       /* sums of earlier steps, where one row's are full */
+    uint32_t next_of_member, previous_of_member; /* oldest first */
+    uint32_t dirty_next, dirty_previous;         /* oldest dirt first */
+    uint32_t more; /* sums of earlier steps, where one row's are full */
     uint8_t direction;
+    bool named; /* its tags are */
     bool dirty;
 };
 
@@ -334,6 +336,28 @@ bool bs_windows_reserve(struct bs_windows *w, const struct bs_window_member *m,
            (find_frame(w, place, key->stored) || make_frame(w, place, key->stored));
 }
 
+static void link_to_member(struct bs_windows *w, struct bs_window_member *m, uint32_t index)
+{
+    row_at(w, index)->previous_of_member = m->last;
+    if (m->last)
+        row_at(w, m->last)->next_of_member = index;
+    else
+        m->first = index;
+    m->last = index;
+}
+
+static void unlink_from_member(struct bs_windows *w, const struct row *r)
+{
+    if (r->previous_of_member)
+        row_at(w, r->previous_of_member)->next_of_member = r->next_of_member;
+    else
+        r->member->first = r->next_of_member;
+    if (r->next_of_member)
+        row_at(w, r->next_of_member)->previous_of_member = r->previous_of_member;
+    else
+        r->member->last = r->previous_of_member;
+}
+
 static uint32_t open_row(struct bs_windows *w, struct bs_window_member *m,
                          const struct bs_window_key *key, const struct bs_window_place *place)
 {
@@ -342,7 +366,9 @@ static uint32_t open_row(struct bs_windows *w, struct bs_window_member *m,
     r->tags = key->tags;
     bs_tags_hold(r->tags);
     r->member = m;
+    link_to_member(w, m, index);
     r->direction = (uint8_t)key->direction;
+    r->named = r->tags->named;
     r->frame = find_frame(w, place, key->stored);
     bs_check(r->frame);
     r->next_in_frame = r->frame->first_row;
@@ -369,7 +395,7 @@ static void set_sums_aside(struct bs_windows *w, struct row *r)
 static void mark_dirty(struct bs_windows *w, uint32_t index, struct bs_tick_ms now)
 {
     struct row *r = row_at(w, index);
-    if (r->dirty)
+    if (r->dirty || !r->named)
         return;
     r->dirty = true;
     r->dirty_since = now.ms;
@@ -413,8 +439,7 @@ void bs_windows_add(struct bs_windows *w, struct bs_window_member *m,
 
 /* Writing. */
 
-static void write_row(struct bs_windows *w, struct row *r, bool final,
-                      const struct bs_effects *effects)
+static struct bs_slice line_of(struct bs_windows *w, const struct row *r, bool final)
 {
     struct bs_totals totals = {0};
     bs_totals_add(&totals, &r->sums);
@@ -426,8 +451,30 @@ static void write_row(struct bs_windows *w, struct row *r, bool final,
                                  .final = final,
                                  .start_ms = r->frame->key.start_ms,
                                  .totals = &totals};
+    return bs_gait_window_write(&row, &w->line);
+}
+
+/* A row may be clean while it is withheld: what it gathers then stands in its next writing, in the
+ * final one at the latest. */
+static void write_row(struct bs_windows *w, struct row *r, bool final,
+                      const struct bs_effects *effects)
+{
     mark_clean(w, r);
-    effects->line(effects->context, bs_gait_window_write(&row, &w->line), !final);
+    if (r->named && !r->member->withheld)
+        effects->line(effects->context, line_of(w, r, final), !final);
+}
+
+void bs_windows_write_member(struct bs_windows *w, const struct bs_window_member *m,
+                             const struct bs_effects *effects)
+{
+    if (m->withheld)
+        return;
+    for (uint32_t i = m->first; i; i = row_at(w, i)->next_of_member) {
+        struct row *r = row_at(w, i);
+        mark_clean(w, r);
+        if (r->named)
+            effects->line(effects->context, line_of(w, r, false), false);
+    }
 }
 
 static void unlink_from_bucket(struct bs_windows *w, uint32_t index)
@@ -444,6 +491,7 @@ static void close_row(struct bs_windows *w, uint32_t index)
     unlink_from_bucket(w, index);
     count_stored_window(w, r, -1);
     r->member->rows[r->frame->key.stored]--;
+    unlink_from_member(w, r);
     if (r->member->recent == index)
         r->member->recent = 0;
     bs_tags_drop(r->tags);

@@ -33,6 +33,12 @@ void bs_line_boolean(struct bs_line *l, struct bs_slice name, bool value);
 /* Ends the line with its time and a newline; the slice holds until the next bs_line_begin. */
 struct bs_slice bs_line_end(struct bs_line *l, int64_t wall_ms);
 
+/* True where a tag's value needs a backslash before this character. */
+static inline bool bs_line_escapes(char c)
+{
+    return c == ',' || c == '=' || c == ' ';
+}
+
 /* `,key=value` with the value escaped for a tag (comma, equals sign, space; a newline, a trailing
  * backslash or an empty value cannot stand in one and never reach this place). */
 void bs_line_add_tag(struct bs_buffer *b, struct bs_slice key, struct bs_slice value);

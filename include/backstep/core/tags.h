@@ -5,19 +5,28 @@
 
 #include "backstep/base/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct bs_tags_names {
-    struct bs_slice site, group, drill, phase, member, alias;
+    struct bs_slice site, group, drill, phase, member, alias; /* `none` where there is none */
+    bool named; /* consent was `member`: rows of the member's own may be written */
 };
 
 /* Text in the order of the tags' names: InfluxDB stores series sorted, sorted lines cost it least.
- * Between `alias` and the rest stands `direction`, which is the row's own. */
+ * Between `alias` and the rest stands `direction`, which is the row's own.
+ *
+ *   ,alias=…  ,drill=…,group=…  ,member=…  ,phase=…,site=…
+ *             \__ head _______/            \__ tail _____/   all that a group's members share */
 struct bs_tags {
+    struct bs_tags *next; /* for a list of whoever made it; nobody looks at it here */
     uint32_t references;
-    uint32_t serial; /* unique in its engine: the tags' part of a row's key */
-    uint16_t alias_length, rest_length;
-    char text[]; /* ,alias=… then ,drill=…,group=…,member=…,phase=…,site=… */
+    uint32_t serial;      /* unique in its engine: the tags' part of a row's key */
+    uint32_t shared_hash; /* of head and tail */
+    uint16_t alias_length, head_length, member_length, tail_length;
+    bool named;
+    bool grouped; /* group is not `none` */
+    char text[];
 };
 
 /* NULL where memory is out; one reference is the caller's. */
@@ -25,14 +34,33 @@ struct bs_tags *bs_tags_new(const struct bs_tags_names *names, uint32_t serial);
 void bs_tags_hold(struct bs_tags *t);
 void bs_tags_drop(struct bs_tags *t);
 
+/* True where bs_tags_new would make the same of these names, but for the serial. */
+bool bs_tags_are(const struct bs_tags *t, const struct bs_tags_names *names);
+
+/* True where site, group, drill and phase are the same, whoever the members are. */
+bool bs_tags_share_group(const struct bs_tags *a, const struct bs_tags *b);
+
 static inline struct bs_slice bs_tags_alias(const struct bs_tags *t)
 {
     return bs_slice_of(t->text, t->alias_length);
 }
 
+/* All behind `alias` and `direction`. */
 static inline struct bs_slice bs_tags_rest(const struct bs_tags *t)
 {
-    return bs_slice_of(t->text + t->alias_length, t->rest_length);
+    return bs_slice_of(t->text + t->alias_length,
+                       (size_t)t->head_length + t->member_length + t->tail_length);
+}
+
+static inline struct bs_slice bs_tags_head(const struct bs_tags *t)
+{
+    return bs_slice_of(t->text + t->alias_length, t->head_length);
+}
+
+static inline struct bs_slice bs_tags_tail(const struct bs_tags *t)
+{
+    return bs_slice_of(t->text + t->alias_length + t->head_length + t->member_length,
+                       t->tail_length);
 }
 
 #endif

@@ -4,6 +4,9 @@
  * rows of one window lie in one frame. A row is written when it has been dirty for `refresh_ms`, at
  * its window's end if dirty, and when final. Times here are wall times but for the age of dirt.
  *
+ * Rows whose tags are not `named` live and are closed as others, but are never written; nor is any
+ * row of a member who is withheld, while that lasts. Its sums go on.
+ *
  * The formulas of the fields stand in the reference page on rows; the sums are exact (sums.h). */
 #ifndef BACKSTEP_CORE_WINDOW_H
 #define BACKSTEP_CORE_WINDOW_H
@@ -18,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bounds. Rows: 8 Mi of 176 bytes are 1.4 GiB, twice what 100 000 members need at five minutes'
+/* Bounds. Rows: 8 Mi of 184 bytes are 1.4 GiB, twice what 100 000 members need at five minutes'
  * lateness. Stored windows a member may have open: the interface says so. Live ones are bounded by
  * the lateness; a row for each direction of an hour of seconds fits. */
 #define BS_WINDOW_ROWS_MAX             (8u << 20)
@@ -32,6 +35,8 @@ struct bs_window_member {
     uint32_t rows[2];        /* open ones: live, stored */
     uint32_t stored_windows; /* the windows of the stored ones: each may have a row a direction */
     uint32_t recent;         /* the row of the last step, 0: none. A hint that saves the look-up */
+    uint32_t first, last;    /* all of them, in the order in which they were opened */
+    bool withheld;           /* the caller's: consent is below `member` now */
 };
 
 struct bs_window_key {
@@ -91,6 +96,13 @@ void bs_windows_fire_wall(struct bs_windows *w, struct bs_wall_ms now,
                           const struct bs_effects *effects);
 void bs_windows_fire_tick(struct bs_windows *w, struct bs_tick_ms now,
                           const struct bs_effects *effects);
+
+/* Writes each open row of a member once, in the order in which they were opened, `final` false:
+ * before `withheld` is set (nothing where it is). Rows that did not change since are among them,
+ * and all are given out as closed: nobody can tell which of the open ones before a full outbox left
+ * out, and no closed one may follow. */
+void bs_windows_write_member(struct bs_windows *w, const struct bs_window_member *m,
+                             const struct bs_effects *effects);
 
 /* After a stepped clock: every open window is final now; nothing before the last of them opens
  * again, whatever the new time says. */
