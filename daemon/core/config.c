@@ -4,6 +4,7 @@
 
 #include "backstep/base/buffer.h"
 #include "backstep/base/check.h"
+#include "backstep/core/kinds.h"
 
 #include <cjson/cJSON.h>
 #include <sha2.h>
@@ -130,6 +131,16 @@ static enum bs_status judge_revision(struct judgement *j)
     return BS_INVALID;
 }
 
+static enum bs_status read_settings(const cJSON *root, struct judgement *j)
+{
+    union bs_kind_document content;
+    enum bs_status status =
+        bs_kind_read(BS_KIND_SETTINGS, j->arrival->id, root, &content, &j->error);
+    if (status == BS_OK)
+        j->settings = content.settings;
+    return status;
+}
+
 static enum bs_status judge(struct judgement *j)
 {
     cJSON *root = NULL;
@@ -138,7 +149,7 @@ static enum bs_status judge(struct judgement *j)
         return status;
     status = judge_place(j);
     if (status == BS_OK)
-        status = bs_settings_parse(root, &j->settings, &j->error);
+        status = read_settings(root, j);
     if (status == BS_OK)
         status = judge_revision(j);
     cJSON_Delete(root);

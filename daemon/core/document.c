@@ -61,28 +61,39 @@ void bs_document_point(const struct place *at, struct bs_document_error *ret)
         append_place(at, ret, &fits);
 }
 
-static enum bs_status reject(const struct place *at, const char *message,
-                             struct bs_document_error *ret_error)
+enum bs_status bs_document_reject(const struct place *at, struct bs_document_error *ret_error,
+                                  const char *format, ...)
 {
-    bs_document_error_set(ret_error, "", "%s", message);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(ret_error->message, sizeof ret_error->message, format, arguments);
+    va_end(arguments);
     bs_document_point(at, ret_error);
     return BS_INVALID;
 }
 
-struct key {
-    const char *text;
-    size_t index;
-};
-
-static int compare_keys(const void *a, const void *b)
+static int compare_texts(const void *a, const void *b)
 {
-    const struct key *left = a, *right = b;
+    const struct indexed_text *left = a, *right = b;
     int order = strcmp(left->text, right->text);
     return order ? order : (left->index > right->index) - (left->index < right->index);
 }
 
 /* Sorted, because 64 KiB hold some seven thousand keys and comparing each with each takes 50 ms of
  * a loop that others wait for. */
+const struct indexed_text *bs_document_find_repeated(struct indexed_text *texts, size_t count)
+{
+    if (count < 2)
+        return NULL;
+    qsort(texts, count, sizeof *texts, compare_texts);
+    const struct indexed_text *first = NULL;
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(texts[i - 1].text, texts[i].text) == 0 &&
+            (!first || texts[i].index < first->index))
+            first = &texts[i];
+    return first;
+}
+
 static enum bs_status check_keys(const cJSON *object, const struct place *at,
                                  struct bs_document_error *ret_error)
 {
@@ -91,21 +102,17 @@ static enum bs_status check_keys(const cJSON *object, const struct place *at,
         count++;
     if (count < 2)
         return BS_OK;
-    struct key *keys = calloc(count, sizeof *keys);
+    struct indexed_text *keys = calloc(count, sizeof *keys);
     if (!keys)
         return BS_NO_MEMORY;
     size_t i = 0;
     for (const cJSON *item = object->child; item; item = item->next, i++)
-        keys[i] = (struct key){item->string, i};
-    qsort(keys, count, sizeof *keys, compare_keys);
-    const struct key *first = NULL; /* the first in the document's order that repeats another */
-    for (i = 1; i < count; i++)
-        if (strcmp(keys[i - 1].text, keys[i].text) == 0 && (!first || keys[i].index < first->index))
-            first = &keys[i];
+        keys[i] = (struct indexed_text){item->string, i};
+    const struct indexed_text *repeated = bs_document_find_repeated(keys, count);
     enum bs_status status = BS_OK;
-    if (first) {
-        struct place twice = {.parent = at, .key = first->text};
-        status = reject(&twice, "key given twice", ret_error);
+    if (repeated) {
+        struct place twice = {.parent = at, .key = repeated->text};
+        status = bs_document_reject(&twice, ret_error, "key given twice");
     }
     free(keys);
     return status;
@@ -116,7 +123,7 @@ static enum bs_status check_tree(const cJSON *item, const struct place *at,
                                  struct bs_document_error *ret_error)
 {
     if (cJSON_IsNumber(item) && !isfinite(item->valuedouble))
-        return reject(at, "a number beyond what can be held", ret_error);
+        return bs_document_reject(at, ret_error, "a number beyond what can be held");
     enum bs_status status = cJSON_IsObject(item) ? check_keys(item, at, ret_error) : BS_OK;
     struct place below = {.parent = at};
     for (const cJSON *child = item->child; child && status == BS_OK; child = child->next) {
@@ -130,16 +137,16 @@ static enum bs_status check_tree(const cJSON *item, const struct place *at,
 static enum bs_status check_text(struct bs_slice payload, struct bs_document_error *ret_error)
 {
     if (payload.length > BS_DOCUMENT_BYTES_MAX)
-        return reject(NULL, "larger than 64 KiB", ret_error);
+        return bs_document_reject(NULL, ret_error, "larger than 64 KiB");
     if (!bs_slice_is_utf8(payload))
-        return reject(NULL, "not UTF-8", ret_error);
+        return bs_document_reject(NULL, ret_error, "not UTF-8");
     return bs_document_scan(payload, ret_error);
 }
 
 static enum bs_status check_root(const cJSON *root, struct bs_document_error *ret_error)
 {
     if (!cJSON_IsObject(root))
-        return reject(NULL, "a document is a JSON object", ret_error);
+        return bs_document_reject(NULL, ret_error, "a document is a JSON object");
     return check_tree(root, NULL, ret_error);
 }
 
@@ -172,7 +179,7 @@ enum bs_status bs_document_parse(struct bs_slice payload, struct cJSON **ret,
     status = root ? check_root(root, ret_error) : BS_NO_MEMORY;
     *ret_rev = read_rev(root);
     if (status == BS_NO_MEMORY)
-        reject(NULL, "out of memory", ret_error);
+        bs_document_reject(NULL, ret_error, "out of memory");
     if (status != BS_OK) {
         cJSON_Delete(root);
         return status;

@@ -1,9 +1,9 @@
 /* The settings' table. Must hold every rule of the document: nothing is checked elsewhere. */
 #include "backstep/core/settings.h"
 
-#include <stddef.h>
+#include "kind_parts.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include <stddef.h>
 
 #define INTEGER(s, f, lo, hi, def, u, txt)                                                         \
     {                                                                                              \
@@ -33,11 +33,7 @@ static const struct bs_document_field slip_fields[] = {
 static const char *const unknown_devices[] = {"ignore", "guest", NULL};
 
 static const struct bs_document_field fields[] = {
-    {.name = "rev",
-     .type = BS_DOCUMENT_REV,
-     .max = UINT32_MAX,
-     .unit = "",
-     .sentence = "revision; one lower than that in force is rejected"},
+    BS_KIND_REV,
     INTEGER(bs_settings, window_s, 1, BS_SETTINGS_WINDOW_S_MAX, 10, "s",
             "length of the tumbling windows"),
     INTEGER(bs_settings, refresh_s, 1, 60, 2, "s", "how often changed rows are written at most"),
@@ -60,7 +56,7 @@ static const struct bs_document_field fields[] = {
     {.name = "slip",
      .type = BS_DOCUMENT_OBJECT,
      .offset = offsetof(struct bs_settings, slip),
-     .table = {slip_fields, COUNT(slip_fields)},
+     .table = BS_KIND_TABLE(slip_fields),
      .unit = "",
      .sentence = "when a change of gait counts as a slip"},
     {.name = "feedback",
@@ -83,23 +79,13 @@ static const struct bs_document_field fields[] = {
 
 struct bs_document_table bs_settings_table(void)
 {
-    return (struct bs_document_table){fields, COUNT(fields)};
+    return (struct bs_document_table)BS_KIND_TABLE(fields);
 }
 
 void bs_settings_default(struct bs_settings *ret)
 {
     *ret = (struct bs_settings){0};
     bs_document_default(bs_settings_table(), ret);
-}
-
-enum bs_status bs_settings_parse(const struct cJSON *document, struct bs_settings *ret,
-                                 struct bs_document_error *ret_error)
-{
-    struct bs_settings settings = {0};
-    enum bs_status status = bs_document_read(document, bs_settings_table(), &settings, ret_error);
-    if (status == BS_OK)
-        *ret = settings;
-    return status;
 }
 
 bool bs_settings_equal(const struct bs_settings *a, const struct bs_settings *b)

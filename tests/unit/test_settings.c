@@ -1,5 +1,5 @@
 /* The settings document: defaults, every range at both ends, and what is said of a bad value. */
-#include "backstep/core/settings.h"
+#include "backstep/core/kinds.h"
 
 #include <cjson/cJSON.h>
 #include <setjmp.h>
@@ -15,7 +15,11 @@ static enum bs_status parse(const char *json, struct bs_settings *ret,
     struct bs_document_rev rev;
     cJSON *root = NULL;
     assert_int_equal(bs_document_parse(bs_slice_text(json), &root, &rev, ret_error), BS_OK);
-    enum bs_status status = bs_settings_parse(root, ret, ret_error);
+    union bs_kind_document document;
+    enum bs_status status =
+        bs_kind_read(BS_KIND_SETTINGS, BS_SLICE("site"), root, &document, ret_error);
+    if (status == BS_OK)
+        *ret = document.settings;
     cJSON_Delete(root);
     return status;
 }

@@ -24,13 +24,29 @@ struct bs_document_error {
     char message[256];
 };
 
+#define BS_DOCUMENT_TEXT_MAX 32 /* Unicode code points of a text */
+
+/* A list of ids as the document gives them, none twice. */
+struct bs_ids {
+    struct bs_slice *at;
+    size_t count;
+};
+
 enum bs_document_type {
     BS_DOCUMENT_REV, /* integer; judged by the reader, stored nowhere: bs_document_parse has it */
     BS_DOCUMENT_INTEGER, /* int64_t; min..max. JSON has no integers of its own: 10.0 is one, too */
     BS_DOCUMENT_NUMBER,  /* double; above min, at most max */
     BS_DOCUMENT_BOOLEAN, /* bool */
     BS_DOCUMENT_CHOICE,  /* int: the index in `choices` */
-    BS_DOCUMENT_OBJECT,  /* a struct of its own by `table` */
+    BS_DOCUMENT_TEXT,   /* struct bs_slice, empty where absent: 1..BS_DOCUMENT_TEXT_MAX code points,
+                           no control character, no backslash, no space at either end */
+    BS_DOCUMENT_ID,     /* struct bs_slice as bs_slice_is_id, empty where absent */
+    BS_DOCUMENT_IDS,    /* struct bs_ids */
+    BS_DOCUMENT_TIME,   /* int64_t: Unix time in ms of an RFC 3339 date-time in the years 1970 to
+                           9999, INT64_MAX where absent */
+    BS_DOCUMENT_OBJECT, /* a struct of its own by `table` */
+    BS_DOCUMENT_OBJECTS, /* struct { ITEM *at; size_t count; }: min..max of them by `table`, ITEM
+                            being `item_bytes` large; none where absent */
 };
 
 struct bs_document_table {
@@ -38,15 +54,18 @@ struct bs_document_table {
     size_t count;
 };
 
-/* One key of a kind of document. Every key may be left out and then has its default. */
+/* One key of a kind of document. What is not required may be left out and then has its default. */
 struct bs_document_field {
     const char *name;
     enum bs_document_type type;
+    bool required;
     size_t offset; /* of its value in the struct that is read into */
     double min, max;
-    double fallback;            /* the default; BOOLEAN: 0 or 1, CHOICE: the index */
+    double fallback;            /* the default; BOOLEAN: 0 or 1, CHOICE: the index; INTEGER: beside
+                                   min..max it says that the key was not given */
     const char *const *choices; /* CHOICE: words, NULL behind the last */
     struct bs_document_table table;
+    size_t item_bytes;
     const char *unit; /* "" where it has none */
     const char *sentence;
 };
@@ -66,11 +85,16 @@ enum bs_status bs_document_parse(struct bs_slice payload, struct cJSON **ret,
                                  struct bs_document_error *ret_error);
 
 /* Reads a parsed document into the struct that the table describes, defaults for what is absent.
- * BS_INVALID with the first error in the document's order; *ret is then of no use. */
+ * What it stores is a copy, for bs_document_free. BS_INVALID with the first error in the document's
+ * order, a missing key behind those of its object; BS_NO_MEMORY likewise. *ret then holds nothing
+ * to be freed. */
 enum bs_status bs_document_read(const struct cJSON *document, struct bs_document_table table,
                                 void *ret, struct bs_document_error *ret_error);
 
-/* Fills the struct with the table's defaults. */
+/* Frees what the struct holds and leaves the table's defaults in it. */
+void bs_document_free(struct bs_document_table table, void *at);
+
+/* Fills the struct with the table's defaults; looks at nothing that is there. */
 void bs_document_default(struct bs_document_table table, void *ret);
 
 /* True where both structs have the same values. */

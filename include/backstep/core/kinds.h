@@ -22,12 +22,6 @@ enum bs_kind {
 /* What of a member's steps may be kept: nothing, group rows, rows of the member's own, too. */
 enum bs_consent { BS_CONSENT_NONE, BS_CONSENT_GROUP, BS_CONSENT_MEMBER };
 
-/* A list of ids as the document gives them, none twice. */
-struct bs_ids {
-    struct bs_slice *at;
-    size_t count;
-};
-
 struct bs_member_document {
     struct bs_slice alias; /* empty: the id is the alias */
     int consent;           /* enum bs_consent */
@@ -70,8 +64,10 @@ union bs_kind_document {
     struct bs_session_document session;
 };
 
-/* "settings" …; false where no kind has that name. */
+/* "settings" … */
 const char *bs_kind_name(enum bs_kind kind);
+
+/* False where no kind has that name; *ret untouched. */
 bool bs_kind_of_name(struct bs_slice name, enum bs_kind *ret);
 
 struct bs_document_table bs_kind_table(enum bs_kind kind);

@@ -37,11 +37,6 @@ struct bs_document_table bs_settings_table(void);
 
 void bs_settings_default(struct bs_settings *ret);
 
-/* Reads a parsed document; what it does not name has its default. BS_INVALID with ret_error, *ret
- * untouched. */
-enum bs_status bs_settings_parse(const struct cJSON *document, struct bs_settings *ret,
-                                 struct bs_document_error *ret_error);
-
 bool bs_settings_equal(const struct bs_settings *a, const struct bs_settings *b);
 
 #endif
