@@ -154,6 +154,7 @@ static void note_connected(struct bs_mqtt *mqtt, size_t at_once)
 {
     pthread_mutex_lock(&mqtt->lock);
     mqtt->broker_answered = true;
+    mqtt->state.connected_ns = bs_mqtt_now_ns();
     mqtt->flights_max = at_once < BS_MQTT_FLIGHTS_MAX ? at_once : BS_MQTT_FLIGHTS_MAX;
     pthread_mutex_unlock(&mqtt->lock);
     bs_mqtt_note(mqtt, BS_MQTT_EVENT_CONNECTED, NULL);

@@ -1,5 +1,5 @@
-/* The slots of what is to be published: a hash by topic and a queue through it. Must never block,
- * lock or call the MQTT library. */
+/* The slots of what is to be published: a hash by topic and two queues through it. Must never
+ * block, lock or call the MQTT library. */
 #include "mqtt_slots.h"
 
 #include "backstep/base/check.h"
@@ -20,14 +20,14 @@ static void enqueue(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
 {
     bs_check(!slot->queued && slot->flying == NULL);
     slot->queued = true;
-    DL_APPEND(slots->queue, slot);
+    DL_APPEND(slots->queues[slot->patient], slot);
 }
 
 static void dequeue(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
 {
     bs_check(slot->queued);
     slot->queued = false;
-    DL_DELETE(slots->queue, slot);
+    DL_DELETE(slots->queues[slot->patient], slot);
 }
 
 static void forget(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
@@ -58,7 +58,7 @@ static struct bs_mqtt_content *copy_content(const struct bs_mqtt_publication *p)
     return c;
 }
 
-static enum bs_status add_slot(struct bs_mqtt_slots *slots, struct bs_slice topic,
+static enum bs_status add_slot(struct bs_mqtt_slots *slots, const struct bs_mqtt_publication *p,
                                struct bs_mqtt_content *content)
 {
     struct bs_mqtt_slot *slot;
@@ -66,17 +66,18 @@ static enum bs_status add_slot(struct bs_mqtt_slots *slots, struct bs_slice topi
     if (HASH_COUNT(slots->by_topic) >= BS_MQTT_SLOTS_MAX) {
         return BS_FULL;
     }
-    slot = calloc(1, sizeof(*slot) + topic.length + 1);
+    slot = calloc(1, sizeof(*slot) + p->topic.length + 1);
     if (slot == NULL) {
         return BS_NO_MEMORY;
     }
-    memcpy(slot->topic, topic.at, topic.length);
-    HASH_ADD_KEYPTR(hh, slots->by_topic, slot->topic, topic.length, slot);
+    memcpy(slot->topic, p->topic.at, p->topic.length);
+    HASH_ADD_KEYPTR(hh, slots->by_topic, slot->topic, p->topic.length, slot);
     if (slot->hh.tbl == NULL) {
         free(slot);
         return BS_NO_MEMORY;
     }
     slot->newest = content;
+    slot->patient = p->patient;
     enqueue(slots, slot);
     return BS_OK;
 }
@@ -107,7 +108,7 @@ enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
     if (slot != NULL) {
         replace_content(slots, slot, content);
     } else {
-        status = add_slot(slots, publication->topic, content);
+        status = add_slot(slots, publication, content);
         if (status != BS_OK) {
             free(content);
         }
@@ -117,7 +118,7 @@ enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
 
 struct bs_mqtt_slot *bs_mqtt_slots_take(struct bs_mqtt_slots *slots)
 {
-    struct bs_mqtt_slot *slot = slots->queue;
+    struct bs_mqtt_slot *slot = slots->queues[slots->queues[0] == NULL];
 
     if (slot != NULL) {
         dequeue(slots, slot);
@@ -145,11 +146,11 @@ void bs_mqtt_slots_settle(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot
     }
 }
 
-void bs_mqtt_slots_drop_unkept(struct bs_mqtt_slots *slots)
+static void drop_unkept(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *queue)
 {
     struct bs_mqtt_slot *slot, *after;
 
-    DL_FOREACH_SAFE(slots->queue, slot, after)
+    DL_FOREACH_SAFE(queue, slot, after)
     {
         if (slot->newest->qos == 0) {
             dequeue(slots, slot);
@@ -158,9 +159,15 @@ void bs_mqtt_slots_drop_unkept(struct bs_mqtt_slots *slots)
     }
 }
 
+void bs_mqtt_slots_drop_unkept(struct bs_mqtt_slots *slots)
+{
+    drop_unkept(slots, slots->queues[0]);
+    drop_unkept(slots, slots->queues[1]);
+}
+
 bool bs_mqtt_slots_idle(const struct bs_mqtt_slots *slots)
 {
-    return slots->queue == NULL && slots->flying_count == 0;
+    return slots->queues[0] == NULL && slots->queues[1] == NULL && slots->flying_count == 0;
 }
 
 void bs_mqtt_slots_fini(struct bs_mqtt_slots *slots)

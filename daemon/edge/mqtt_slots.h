@@ -1,5 +1,6 @@
 /* What is to be published: one slot per topic, the newest content wins. A slot lives until the
- * broker answered exactly its newest content, so memory is bounded by what is outstanding.
+ * broker answered exactly its newest content, so memory is bounded by what is outstanding. Two
+ * queues run through them: what is patient flies when nothing else waits.
  *
  * Holds no lock and calls no MQTT library: whoever calls holds the module's lock. Content that is
  * `flying` is never freed or changed before the slot is settled, so that it may be read without
@@ -27,6 +28,7 @@ struct bs_mqtt_slot {
     struct bs_mqtt_content *newest; /* never NULL */
     struct bs_mqtt_content *flying; /* handed over, not yet settled; may be `newest` */
     bool queued;                    /* waits for its turn; never while flying */
+    bool patient;                   /* of the content that opened it */
     struct bs_mqtt_slot *prev, *next;
     UT_hash_handle hh;
     char topic[]; /* zero-terminated */
@@ -34,7 +36,7 @@ struct bs_mqtt_slot {
 
 struct bs_mqtt_slots {
     struct bs_mqtt_slot *by_topic;
-    struct bs_mqtt_slot *queue; /* first come, first out */
+    struct bs_mqtt_slot *queues[2]; /* the patient ones' second; each first come, first out */
     size_t flying_count;
 };
 

@@ -15,17 +15,6 @@ static int64_t age_ms(uint64_t now_ns, uint64_t then_ns)
     return now_ns > then_ns ? (int64_t)((now_ns - then_ns) / 1000000) : 0;
 }
 
-/* The broker sends all its documents before the last subscription is answered. */
-static void find_absent(struct bs_runtime *rt, struct bs_service_view *v)
-{
-    bs_buffer_reset(&rt->absent);
-    if (rt->last_phase == BS_MQTT_ONLINE && v->lag_bytes == 0)
-        bs_engine_write_absent(rt->engine, rt->away_until, &rt->absent);
-    else
-        bs_buffer_add_text(&rt->absent, "[]");
-    v->absent = bs_buffer_slice(&rt->absent);
-}
-
 static void fill_view(struct bs_runtime *rt, const char *state, struct bs_service_view *v)
 {
     uint64_t now = bs_clock_mono().ns;
@@ -38,7 +27,8 @@ static void fill_view(struct bs_runtime *rt, const char *state, struct bs_servic
                                   .lag_bytes = bs_log_head(rt->intake) - rt->fold.folded,
                                   .slowest_turn_ns = rt->slowest_turn_ns};
     bs_engine_get_held(rt->engine, &v->held);
-    find_absent(rt, v);
+    v->absent_count = bs_runtime_find_absent(rt);
+    v->absent = bs_buffer_slice(&rt->absent);
     bs_mqtt_get_state(rt->mqtt, &v->mqtt);
     bs_outlet_get_state(rt->outlet, &v->outlet);
     v->last_message_age_ms =
@@ -61,7 +51,7 @@ void bs_runtime_tell(struct bs_runtime *rt, const char *state)
                                .qos = 1,
                                .retained = true};
     if (!rt->document.failed)
-        bs_runtime_publish(rt, &p);
+        bs_runtime_publish(rt, &p, false);
     bs_service_sentence(&view, &rt->sentence);
     bs_buffer_add_char(&rt->sentence, 0);
     if (!rt->sentence.failed)
@@ -120,8 +110,30 @@ static void report_rejects(struct bs_runtime *rt)
         if (i != BS_STEP_DUPLICATE)
             report_reason(rt, BS_MESSAGE_REASON_COUNT + i, "step",
                           bs_step_reason_name((enum bs_step_reason)i), books->steps_rejected[i]);
-    report_reason(rt, BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT, "document", "unknown kind",
-                  books->config_unknown_kind);
+    bs_answers_sum_up(&rt->answers);
+}
+
+/* Subscriptions that are granted and yet bring nothing look like a quiet evening. */
+static void report_silence(struct bs_runtime *rt)
+{
+    struct bs_mqtt_state state;
+    bs_mqtt_get_state(rt->mqtt, &state);
+    uint64_t since = state.phase == BS_MQTT_ONLINE ? state.connected_ns : 0;
+    switch (bs_silence_judge(&rt->silence, bs_clock_mono().ns, since, state.last_message_ns)) {
+    case BS_SILENCE_AT_ONCE:
+        bs_report(BS_LOG_WARNING,
+                  "connected to %s for %d min and nothing has come, no document and no birth: may "
+                  "this client read %s/%s/config/# and device/# there?",
+                  rt->conf->mqtt.uri, BS_SILENCE_AT_ONCE_MIN, rt->conf->mqtt.topic_root,
+                  rt->conf->site.id);
+        break;
+    case BS_SILENCE_SINCE:
+        bs_report(BS_LOG_INFO, "nothing has come for %d min, though %s is connected",
+                  BS_SILENCE_SINCE_MIN, rt->conf->mqtt.uri);
+        break;
+    case BS_SILENCE_NONE:
+        break;
+    }
 }
 
 /* Rows of our own go the way of all rows: a database that is away is noticed though nobody walks.
@@ -144,6 +156,7 @@ void bs_runtime_beat(struct bs_runtime *rt)
     add_own_row(rt);
     look_at_clock(rt);
     report_rejects(rt);
+    report_silence(rt);
     if (!bs_books_balance(bs_engine_books(rt->engine)))
         bs_report(BS_LOG_ERROR, "the books do not balance: this is a fault of the program");
     bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");

@@ -20,6 +20,8 @@
 #define BLOCKED_LOOK_NS    20000000
 #define STOPPING_LOOKS_MAX 50
 
+#define REPORT_EVERY_NS    (60 * UINT64_C(1000000000))
+
 /* To return would acknowledge what is not stored, and the client lets nobody else leave meanwhile.
  * What was appended is the kernel's, so nothing is lost by an end without ceremony: the broker
  * keeps the rest, and says by our last will that we are offline. */
@@ -42,24 +44,28 @@ static void append_or_wait(struct bs_runtime *rt, uint8_t flags, const struct bs
     }
 }
 
-/* MQTT 3.1.1 does not tell whether a document was published retained: the benefit of the doubt. */
 static bool is_document(const struct bs_runtime *rt, struct bs_slice topic)
 {
-    struct bs_slice root = bs_buffer_slice(&rt->config_topic);
-    return bs_slice_starts(topic, root);
+    return bs_slice_starts(topic, bs_buffer_slice(&rt->config_topic));
 }
 
 static void on_message(void *context, const struct bs_mqtt_message *m)
 {
     struct bs_runtime *rt = context;
-    uint8_t head[BS_MESSAGE_HEAD_BYTES];
+    uint8_t head[BS_MESSAGE_HEAD_BYTES], flags = 0;
     bs_message_head_write((uint16_t)m->topic.length, (uint16_t)m->correlation.length, head);
     struct bs_slice parts[] = {bs_slice_of(head, sizeof head), m->topic, m->correlation,
                                m->payload};
+    bool document = is_document(rt, m->topic);
+    if (document)
+        bs_runtime_note_document(rt);
     if (parts[3].length > PAYLOAD_KEPT_MAX)
         parts[3].length = PAYLOAD_KEPT_MAX;
-    bool retained = m->retained || (rt->conf->mqtt.version != 5 && is_document(rt, m->topic));
-    append_or_wait(rt, retained ? BS_RECORD_RETAINED : 0, parts, 4);
+    /* MQTT 3.1.1 does not tell whether a document was published retained: the benefit of the doubt.
+     */
+    if (m->retained || (document && rt->conf->mqtt.version != 5))
+        flags |= BS_RECORD_RETAINED;
+    append_or_wait(rt, flags, parts, 4);
 }
 
 static void on_change(void *context)
@@ -121,6 +127,7 @@ void bs_runtime_link_connect(struct bs_runtime *rt)
 {
     rt->away_until = bs_clock_tick(&rt->clock);
     rt->last_phase = BS_MQTT_HELD; /* another client may have been online before */
+    bs_runtime_forget_documents(rt);
     bs_mqtt_connect(rt->mqtt, bs_engine_documents(rt->engine) == 0);
 }
 
@@ -131,17 +138,30 @@ void bs_runtime_link_stop(struct bs_runtime *rt)
     rt->mqtt = NULL;
 }
 
-void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication)
+static void report_unpublished(struct bs_runtime *rt)
+{
+    uint64_t now = bs_clock_mono().ns;
+    rt->unpublished++;
+    if (now < rt->unpublished_due_ns)
+        return;
+    bs_report(BS_LOG_WARNING, "%llu publications given up: too many topics wait for the broker",
+              (unsigned long long)rt->unpublished);
+    rt->unpublished = 0;
+    rt->unpublished_due_ns = now + REPORT_EVERY_NS;
+}
+
+void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication,
+                        bool patient)
 {
     struct bs_mqtt_publication p = {.topic = publication->topic,
                                     .payload = publication->payload,
                                     .correlation = publication->correlation,
                                     .qos = publication->qos,
                                     .retained = publication->retained,
+                                    .patient = patient,
                                     .expiry_s = publication->expiry_s};
     if (rt->mqtt && bs_mqtt_publish(rt->mqtt, &p) != BS_OK)
-        bs_report(BS_LOG_WARNING, "cannot publish on %.*s: too many topics wait",
-                  (int)p.topic.length, p.topic.at);
+        report_unpublished(rt);
 }
 
 /* Conditions. */
@@ -206,8 +226,11 @@ static void follow_broker(struct bs_runtime *rt)
         rt->away_until = bs_clock_tick(&rt->clock);
     enum bs_mqtt_phase last = rt->last_phase;
     rt->last_phase = state.phase;
+    if (state.phase != BS_MQTT_ONLINE)
+        bs_runtime_forget_documents(rt);
     if (state.phase == BS_MQTT_ONLINE && last != BS_MQTT_ONLINE) {
         bs_report(BS_LOG_INFO, "online at %s", rt->conf->mqtt.uri);
+        bs_runtime_expect_documents(rt);
         bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");
         rt->last_error[0] = 0;
     } else if (state.phase == BS_MQTT_WAITING && state.error[0] &&

@@ -20,6 +20,7 @@ static enum turn_end fold_for_a_while(struct bs_runtime *rt, uint64_t began)
     for (uint64_t count = 1;; count++) {
         if (!bs_fold_next(&rt->fold))
             return rt->fold.backlog ? OUTBOX_STUCK : count == 1 ? NOTHING_THERE : ALL_FOLDED;
+        bs_runtime_note_unknown(rt);
         if (count % RECORDS_PER_LOOK == 0 && bs_clock_mono().ns - began > TURN_NS)
             return MORE_THERE;
     }
@@ -123,6 +124,9 @@ void bs_runtime_on_timer(uv_timer_t *timer)
         break;
     case BS_TIMER_BEAT:
         bs_runtime_beat(rt);
+        break;
+    case BS_TIMER_DOCUMENTS:
+        bs_runtime_look_for_documents(rt);
         break;
     case BS_TIMER_WATCHDOG:
         bs_runtime_watchdog(rt);

@@ -1,9 +1,11 @@
 /* The runtime's insides, shared by its parts: runtime.c (life), runtime_start.c (up to the first
- * connection), runtime_loop.c (records and deadlines), runtime_link.c (the broker), runtime_beat.c
- * (what happens every ten seconds), runtime_reload.c (the configuration read again). */
+ * connection), runtime_loop.c (records and deadlines), runtime_link.c (the broker),
+ * runtime_documents.c (the broker's documents), runtime_beat.c (what happens every ten seconds),
+ * runtime_reload.c (the configuration read again). */
 #ifndef BACKSTEP_SHELL_RUNTIME_PARTS_H
 #define BACKSTEP_SHELL_RUNTIME_PARTS_H
 
+#include "answers.h"
 #include "backstep/base/buffer.h"
 #include "backstep/base/time.h"
 #include "backstep/core/books.h"
@@ -14,13 +16,25 @@
 #include "backstep/edge/mqtt.h"
 #include "fold.h"
 #include "outlet.h"
+#include "silence.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
-enum { BS_TIMER_PAUSE, BS_TIMER_DEADLINE, BS_TIMER_BEAT, BS_TIMER_WATCHDOG, BS_TIMER_COUNT };
+enum {
+    BS_TIMER_PAUSE,
+    BS_TIMER_DEADLINE,
+    BS_TIMER_BEAT,
+    BS_TIMER_WATCHDOG,
+    BS_TIMER_DOCUMENTS,
+    BS_TIMER_COUNT,
+};
+
+/* The documents that the broker keeps: it hands them over at each connection, and says nowhere that
+ * it has. */
+enum bs_coming { BS_DOCUMENTS_AWAY, BS_DOCUMENTS_COMING, BS_DOCUMENTS_FOLDING, BS_DOCUMENTS_HERE };
 
 enum bs_reload { BS_RELOAD_NONE, BS_RELOAD_CLOSING, BS_RELOAD_READY };
 
@@ -58,9 +72,19 @@ struct bs_runtime {
     struct bs_tick_ms away_until; /* when the broker was last seen away */
     enum bs_mqtt_phase last_phase;
     char last_error[160]; /* of the broker, as reported last */
-    /* Messages by reason, steps by reason, documents of an unknown kind. */
-    uint64_t reported_rejects[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT + 1];
-    uint64_t report_due_ns[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT + 1];
+    struct bs_silence silence;
+
+    enum bs_coming documents;
+    uint64_t online_ns;                /* when they began to come */
+    uint64_t documents_head;           /* the last of them stands before it in the intake */
+    _Atomic uint64_t last_document_ns; /* written by the broker's thread */
+    struct bs_answers answers;
+    uint64_t unknown_documents;               /* as in the books, as far as reported */
+    uint64_t unpublished, unpublished_due_ns; /* for want of room, since it was said; when again */
+
+    /* Messages by reason, steps by reason. */
+    uint64_t reported_rejects[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT];
+    uint64_t report_due_ns[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT];
     int exit_status;
 };
 
@@ -98,10 +122,32 @@ void bs_runtime_on_timer(uv_timer_t *timer);
 enum bs_status bs_runtime_link_start(struct bs_runtime *rt);
 void bs_runtime_link_connect(struct bs_runtime *rt);
 void bs_runtime_link_stop(struct bs_runtime *rt);
-void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication);
+
+/* `patient`: whatever else waits goes first. */
+void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication,
+                        bool patient);
 
 /* Follows the conditions of logs and broker: stalls, resumes, reports changes. */
 void bs_runtime_look_around(struct bs_runtime *rt);
+
+/* runtime_documents.c */
+
+/* A document has arrived; from the broker's thread. */
+void bs_runtime_note_document(struct bs_runtime *rt);
+
+/* Those of a connection begin to come, or the connection is gone. */
+void bs_runtime_expect_documents(struct bs_runtime *rt);
+void bs_runtime_forget_documents(struct bs_runtime *rt);
+
+/* Whether they are all here by now; says then what is in force. */
+void bs_runtime_look_for_documents(struct bs_runtime *rt);
+
+/* Names of documents in force that the broker does not keep, as JSON, and how many they are; none
+ * while it may still hand some over. */
+size_t bs_runtime_find_absent(struct bs_runtime *rt);
+
+/* The record folded last was a document of an unknown kind, if the books say so. */
+void bs_runtime_note_unknown(struct bs_runtime *rt);
 
 /* runtime_beat.c */
 

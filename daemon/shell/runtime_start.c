@@ -107,30 +107,14 @@ static bool skip_open_rows(void *context)
            rt->conf->influxdb.outbox_max_mb * MIB / OUTBOX_SEGMENTS;
 }
 
-/* An answer to a document also goes into the log, so that an operator finds there what changed. It
- * quotes nothing of the document. */
-static void report_answer(const struct bs_publication *p)
-{
-    static const char result[] = "/result/";
-    const char *at = memmem(p->topic.at, p->topic.length, result, sizeof result - 1);
-    if (!at)
-        return;
-    struct bs_slice what = bs_slice_after(p->topic, (size_t)(at - p->topic.at) + sizeof result - 1);
-    bool ok = bs_slice_starts(p->payload, BS_SLICE("{\"ok\":true"));
-    if (p->payload.length == 0)
-        bs_report(BS_LOG_INFO, "%.*s is deleted", (int)what.length, what.at);
-    else
-        bs_report(ok ? BS_LOG_INFO : BS_LOG_WARNING, "%.*s is %s: %.*s", (int)what.length, what.at,
-                  ok ? "in force" : "rejected",
-                  (int)(p->payload.length < 600 ? p->payload.length : 600), p->payload.at);
-}
-
+/* Answers are what is kept until the broker has it, and come by the thousand after a connection:
+ * they wait for what boards and wearables need now. */
 static void publish(void *context, const struct bs_publication *publication)
 {
     struct bs_runtime *rt = context;
     if (rt->live)
-        report_answer(publication);
-    bs_runtime_publish(rt, publication);
+        bs_answers_take(&rt->answers, bs_clock_mono().ns, publication);
+    bs_runtime_publish(rt, publication, publication->qos > 0);
 }
 
 static void on_outlet_change(void *context)
@@ -240,8 +224,7 @@ static void go_live(struct bs_runtime *rt, struct bs_tick_ms last_tick)
     memcpy(rt->reported_rejects, books->messages_rejected, sizeof books->messages_rejected);
     memcpy(rt->reported_rejects + BS_MESSAGE_REASON_COUNT, books->steps_rejected,
            sizeof books->steps_rejected);
-    rt->reported_rejects[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT] =
-        books->config_unknown_kind;
+    rt->unknown_documents = books->config_unknown_kind;
 }
 
 int bs_runtime_set_up(struct bs_runtime *rt)

@@ -102,7 +102,7 @@ void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out)
                          "\"config\":{\"not_on_broker\":",
                          resident_bytes(), (double)v->slowest_turn_ns / 1e6);
     bs_buffer_add(out, v->absent);
-    bs_buffer_add_text(out, "}}");
+    bs_buffer_add_format(out, ",\"not_on_broker_count\":%zu}}", v->absent_count);
 }
 
 /* The row. */
@@ -125,6 +125,7 @@ static void add_row_state(const struct bs_service_view *v, struct bs_line *line)
     add_number(line, "held_windows", v->held.windows);
     add_number(line, "rss_bytes", resident_bytes());
     bs_line_float(line, BS_SLICE("slowest_turn_ms"), (double)v->slowest_turn_ns / 1e6);
+    add_number(line, "config_not_on_broker_count", v->absent_count);
 }
 
 static void add_row_outbox(const struct bs_service_view *v, struct bs_line *line)

@@ -103,6 +103,32 @@ static void test_the_bound_holds(void **state)
     bs_mqtt_slots_fini(&s);
 }
 
+/* Thousands of answers must not keep one line about the daemon itself waiting. */
+static void test_the_patient_wait_for_the_others(void **state)
+{
+    static const struct bs_mqtt_publication answers[] = {
+        {.topic = BS_SLICE("answer/1"), .payload = BS_SLICE("a"), .qos = 1, .patient = true},
+        {.topic = BS_SLICE("answer/2"), .payload = BS_SLICE("a"), .qos = 1, .patient = true},
+    };
+    struct bs_mqtt_slots s = {0};
+    struct bs_mqtt_slot *slot;
+
+    (void)state;
+    bs_mqtt_slots_put(&s, &answers[0]);
+    bs_mqtt_slots_put(&s, &answers[1]);
+    put(&s, "service", "s", 1);
+    put(&s, "live", "l", 0);
+    slot = bs_mqtt_slots_take(&s);
+    assert_string_equal(slot->topic, "service");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_LOST); /* waits again, ahead of the answers as before */
+    assert_string_equal(bs_mqtt_slots_take(&s)->topic, "live");
+    assert_string_equal(bs_mqtt_slots_take(&s)->topic, "service");
+    assert_string_equal(bs_mqtt_slots_take(&s)->topic, "answer/1");
+    assert_string_equal(bs_mqtt_slots_take(&s)->topic, "answer/2");
+    assert_null(bs_mqtt_slots_take(&s));
+    bs_mqtt_slots_fini(&s);
+}
+
 #define TOPICS 40
 
 /* Whatever is lost, refused or overtaken on the way: in the end each topic's last content was
@@ -158,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_what_flies_stays_until_it_lands),
         cmocka_unit_test(test_only_qos_1_is_kept_when_lost),
         cmocka_unit_test(test_the_bound_holds),
+        cmocka_unit_test(test_the_patient_wait_for_the_others),
         cmocka_unit_test(test_a_random_run_ends_with_the_newest),
     };
 

@@ -18,6 +18,7 @@ static struct bs_service_view view_of(const struct bs_books *books, const char *
                                 .last_message_age_ms = -1,
                                 .books = books,
                                 .absent = BS_SLICE("[\"settings/site\"]"),
+                                .absent_count = 101,
                                 .held = {1, 2, 3},
                                 .lag_bytes = 7,
                                 .lag_ms = 250};
@@ -90,6 +91,7 @@ static void the_document_is_complete(void **state)
     assert_true(at(document, "rss_bytes", NULL)->valuedouble > 100000);
     assert_string_equal(cJSON_GetArrayItem(at(document, "config", "not_on_broker"), 0)->valuestring,
                         "settings/site");
+    assert_int_equal(at(document, "config", "not_on_broker_count")->valueint, 101);
     cJSON_Delete(document);
 }
 
@@ -127,6 +129,7 @@ static void the_row_has_the_same_numbers(void **state)
         ",intake_lag_bytes=7i,intake_lag_s=0.25,",
         ",held_windows=3i,",
         ",slowest_turn_ms=1.5,",
+        ",config_not_on_broker_count=101i,",
         ",steps_received=13i,",
         ",steps_counted=12i,",
         ",messages_rejected_bad_topic=0i,",

@@ -11,6 +11,7 @@ struct bs_publication {
     struct bs_slice topic, payload, correlation; /* an empty retained payload deletes the topic */
     int qos;
     bool retained;
+    bool unchanged;    /* an answer: what is in force was so before, byte for byte */
     uint32_t expiry_s; /* 0: none */
 };
 

@@ -67,7 +67,8 @@ enum bs_mqtt_phase {
 struct bs_mqtt_state {
     enum bs_mqtt_phase phase;
     uint64_t connects;        /* of the real session, so far */
-    uint64_t last_message_ns; /* CLOCK_MONOTONIC of the last one handed over, 0: none yet */
+    uint64_t connected_ns;    /* CLOCK_MONOTONIC of the last CONNACK, 0: none yet */
+    uint64_t last_message_ns; /* likewise of the last message handed over */
     /* Why the last try failed or the connection ended, also while the next one is made; ONLINE:
      * which publication the broker refused last on this connection; else "". */
     char error[160];
@@ -92,6 +93,7 @@ struct bs_mqtt_publication {
     struct bs_slice topic, payload, correlation;
     int qos;
     bool retained;
+    bool patient; /* there may be thousands of its sort: whatever else waits goes first */
     uint32_t expiry_s;
 };
 enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_publication *publication);
