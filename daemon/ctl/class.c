@@ -30,15 +30,32 @@ static uint64_t draw_seed(uint64_t seed, uint64_t what, uint64_t index)
     return bs_hash_mix(bs_hash_mix(seed * 0x9e3779b97f4a7c15u + what) + index);
 }
 
-static enum bs_direction phase_at(const struct bs_class_options *o, int64_t ms)
+static int64_t round_ms(const struct bs_class_timetable *t)
 {
-    return ms % (o->back_ms + o->forward_ms) < o->back_ms ? BS_DIRECTION_BACKWARD
-                                                          : BS_DIRECTION_FORWARD;
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < t->count; i++)
+        sum += t->phases[i].length_ms;
+    return sum;
+}
+
+enum bs_direction bs_class_direction(const struct bs_class_timetable *t, int64_t ms)
+{
+    int64_t round = round_ms(t), into = ms + t->ahead_ms;
+    if (into < 0)
+        return t->phases[0].direction;
+    if (t->repeat > 0 && into / round >= t->repeat)
+        return t->phases[t->count - 1].direction;
+    into %= round;
+    uint32_t i = 0;
+    for (; into >= t->phases[i].length_ms; i++)
+        into -= t->phases[i].length_ms;
+    return t->phases[i].direction;
 }
 
 static void take_step(const struct bs_class *c, struct member *m)
 {
-    bs_gait_walker_step(&m->walker, phase_at(&c->options, m->next.time_ms), &m->next);
+    bs_gait_walker_step(&m->walker, bs_class_direction(&c->options.timetable, m->next.time_ms),
+                        &m->next);
     m->next.time_ms += m->next.value[BS_FIELD_STEP_MS];
 }
 
@@ -46,7 +63,7 @@ static void take_step(const struct bs_class *c, struct member *m)
  * first step. */
 static void take_first_step(const struct bs_class *c, struct member *m)
 {
-    bs_gait_walker_step(&m->walker, phase_at(&c->options, 0), &m->next);
+    bs_gait_walker_step(&m->walker, bs_class_direction(&c->options.timetable, 0), &m->next);
     m->next.time_ms =
         (int64_t)bs_random_below(&m->walker.random, (uint64_t)m->next.value[BS_FIELD_STEP_MS]);
 }
@@ -78,7 +95,8 @@ enum bs_status bs_class_new(struct bs_class **ret, const struct bs_class_options
                             int64_t start_ms)
 {
     bs_check(options->members >= 1 && options->members <= BS_CLASS_MEMBERS_MAX);
-    bs_check(options->back_ms + options->forward_ms > 0);
+    bs_check(options->timetable.count > 0 && round_ms(&options->timetable) > 0);
+    bs_check(!options->devices || options->devices_each == 1);
     struct bs_class *c = calloc(1, sizeof *c);
     if (!c)
         return BS_NO_MEMORY;
@@ -152,14 +170,20 @@ uint32_t bs_class_wearable_count(const struct bs_class_options *options)
     return options->members * options->devices_each;
 }
 
+static void name_wearable(const struct bs_class_options *o, uint32_t i, char ret[BS_ID_MAX + 1])
+{
+    static const char *const sides[] = {"L", "R"};
+    const char *side = o->devices_each == 2 ? sides[i % 2] : "";
+    int length = o->devices ? snprintf(ret, BS_ID_MAX + 1, "%s", o->devices[i])
+                            : snprintf(ret, BS_ID_MAX + 1, "%s-%03u%s", o->prefix,
+                                       i / o->devices_each + 1, side);
+    bs_check(length > 0 && length <= BS_ID_MAX);
+}
+
 void bs_class_wearable(const struct bs_class_options *options, uint32_t i, int64_t start_ms,
                        struct bs_wearable *ret)
 {
-    static const char *const sides[] = {"L", "R"};
-    const char *side = options->devices_each == 2 ? sides[i % 2] : "";
-    int length = snprintf(ret->id, sizeof ret->id, "%s-%03u%s", options->prefix,
-                          i / options->devices_each + 1, side);
-    bs_check(length > 0 && (size_t)length < sizeof ret->id);
+    name_wearable(options, i, ret->id);
     uint64_t drawn = draw_seed(options->seed, bs_hash_mix((uint64_t)start_ms), i);
     ret->boot = (uint32_t)drawn;
     /* Switched on between one and eleven minutes before the class. */

@@ -3,6 +3,7 @@
 #include "class.h"
 #include "commands.h"
 #include "exit_status.h"
+#include "gym.h"
 #include "sending.h"
 
 #include <ctype.h>
@@ -19,6 +20,9 @@ struct simulation {
     struct bs_broker broker;
     struct bs_sending_options sending;
     struct bs_class_options class;
+    const char *gym_folder, *group; /* NULL: a class of nobody in particular */
+    struct bs_gym gym;              /* only with a folder */
+    struct bs_class_phase turns[2]; /* --back and --forward, without a folder */
     double duplicates_pct, reorder_pct;
     bool has_start, start_is_relative;
     int64_t start_ms;
@@ -26,6 +30,8 @@ struct simulation {
 
 enum {
     OPTION_MEMBERS = 0x3000,
+    OPTION_GYM,
+    OPTION_GROUP,
     OPTION_DEVICES,
     OPTION_PREFIX,
     OPTION_DURATION,
@@ -50,6 +56,12 @@ static const struct argp_option option_table[] = {
     {"steps", OPTION_STEPS, "N", 0, "stop after exactly N steps, however long that takes", 0},
     {"back", OPTION_BACK, "S", 0, "length of the backward phases, which come first (20)", 0},
     {"forward", OPTION_FORWARD, "S", 0, "length of the forward phases (20)", 0},
+    {"gym", OPTION_GYM, "DIR", 0,
+     "a folder of documents (kind/id.json): the members of --group walk, each with the first "
+     "device "
+     "of the own document, in the phases of the group's session",
+     0},
+    {"group", OPTION_GROUP, "GROUP", 0, "whose class it is; with --gym", 0},
     {"pace", OPTION_PACE, "SPM", 0, "mean cadence, both feet; persons vary (110)", 0},
     {"start", OPTION_START, "TIME", 0,
      "event time of the beginning: 2026-11-24T18:00:00Z, Unix milliseconds, or -S seconds before "
@@ -106,6 +118,13 @@ static void parse_prefix(struct bs_class_options *c, const char *text, struct ar
     c->prefix = text;
 }
 
+static const char *parse_group(const char *text, struct argp_state *state)
+{
+    if (!bs_slice_is_id(bs_slice_text(text)))
+        argp_error(state, "--group is '%s', not of [A-Za-z0-9_-]{1,%d}", text, BS_ID_MAX);
+    return text;
+}
+
 static error_t parse_network(int key, char *argument, struct argp_state *state)
 {
     struct simulation *s = state->input;
@@ -138,6 +157,12 @@ static error_t parse_class(int key, char *argument, struct argp_state *state)
     case OPTION_PREFIX:
         parse_prefix(c, argument, state);
         return 0;
+    case OPTION_GYM:
+        s->gym_folder = argument;
+        return 0;
+    case OPTION_GROUP:
+        s->group = parse_group(argument, state);
+        return 0;
     case OPTION_DURATION:
         c->duration_ms = parse_seconds(state, "duration", argument, 0.001);
         return 0;
@@ -145,10 +170,10 @@ static error_t parse_class(int key, char *argument, struct argp_state *state)
         c->steps_max = bs_parse_count(state, "steps", argument, 1, UINT32_MAX);
         return 0;
     case OPTION_BACK:
-        c->back_ms = parse_seconds(state, "back", argument, 0);
+        s->turns[0].length_ms = parse_seconds(state, "back", argument, 0);
         return 0;
     case OPTION_FORWARD:
-        c->forward_ms = parse_seconds(state, "forward", argument, 0);
+        s->turns[1].length_ms = parse_seconds(state, "forward", argument, 0);
         return 0;
     case OPTION_PACE:
         c->pace_spm = bs_parse_number(state, "pace", argument, 30, 300);
@@ -176,8 +201,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         argp_error(state, "'%s' is too much", argument);
         return 0;
     case ARGP_KEY_END:
-        if (s->class.back_ms + s->class.forward_ms == 0)
+        if (s->turns[0].length_ms + s->turns[1].length_ms == 0)
             argp_error(state, "--back and --forward are both 0");
+        if (!s->gym_folder != !s->group)
+            argp_error(state, "--gym and --group need each other");
         return 0;
     default:
         return parse_class(key, argument, state);
@@ -195,14 +222,15 @@ static void parse_arguments(struct simulation *s, int argc, char **argv)
                "Exit status 0 says that the broker acknowledged every message.",
         .children = children,
     };
-    *s = (struct simulation){.class = {.members = 12,
-                                       .devices_each = 1,
-                                       .prefix = "sim",
-                                       .duration_ms = 40000,
-                                       .back_ms = 20000,
-                                       .forward_ms = 20000,
-                                       .pace_spm = 110,
-                                       .seed = 1}};
+    *s = (struct simulation){
+        .class = {.members = 12,
+                  .devices_each = 1,
+                  .prefix = "sim",
+                  .duration_ms = 40000,
+                  .pace_spm = 110,
+                  .seed = 1},
+        .turns = {{BS_DIRECTION_BACKWARD, 20000}, {BS_DIRECTION_FORWARD, 20000}}};
+    s->class.timetable = (struct bs_class_timetable){.phases = s->turns, .count = 2};
     argp_parse(&parser, argc, argv, 0, NULL, s);
 }
 
@@ -281,21 +309,38 @@ static int send_class(const struct simulation *s, struct bs_sending *sending,
     return exit_status != BS_EXIT_DONE ? exit_status : written;
 }
 
+/* The class and when it begins. */
+static int gather(struct simulation *s, int64_t *ret_start_ms, struct bs_class **ret)
+{
+    bool chosen = choose_start(s, ret_start_ms);
+    if (chosen && s->gym_folder)
+        bs_gym_class(&s->gym, *ret_start_ms, &s->class);
+    if (chosen && bs_class_new(ret, &s->class, *ret_start_ms) == BS_OK)
+        return BS_EXIT_DONE;
+    fprintf(stderr, "backstepctl: %s\n", bs_status_text(BS_NO_MEMORY));
+    return BS_EXIT_MEMORY;
+}
+
 static int simulate(struct simulation *s)
 {
     struct bs_sending sending;
     int exit_status = bs_sending_open(&sending, &s->broker, &s->sending);
     int64_t start_ms = 0;
     struct bs_class *class = NULL;
-    if (exit_status == BS_EXIT_DONE &&
-        (!choose_start(s, &start_ms) || bs_class_new(&class, &s->class, start_ms) != BS_OK)) {
-        fprintf(stderr, "backstepctl: %s\n", bs_status_text(BS_NO_MEMORY));
-        exit_status = BS_EXIT_MEMORY;
-    }
+    if (exit_status == BS_EXIT_DONE)
+        exit_status = gather(s, &start_ms, &class);
     if (exit_status == BS_EXIT_DONE)
         exit_status = send_class(s, &sending, class, start_ms);
     bs_class_free(class);
     bs_sending_close(&sending);
+    return exit_status;
+}
+
+static int load_gym(struct simulation *s)
+{
+    int exit_status = bs_gym_load(&s->gym, s->gym_folder, s->group);
+    if (exit_status == BS_EXIT_DONE)
+        bs_gym_class(&s->gym, 0, &s->class); /* until it is known when the class begins */
     return exit_status;
 }
 
@@ -304,9 +349,13 @@ int bs_simulate(int argc, char **argv)
     struct simulation s;
     parse_arguments(&s, argc, argv);
     int exit_status = bs_broker_resolve(&s.broker);
-    if (exit_status == BS_EXIT_DONE) {
+    if (exit_status != BS_EXIT_DONE)
+        return exit_status;
+    if (s.gym_folder)
+        exit_status = load_gym(&s);
+    if (exit_status == BS_EXIT_DONE)
         exit_status = simulate(&s);
-        bs_broker_fini(&s.broker);
-    }
+    bs_gym_fini(&s.gym);
+    bs_broker_fini(&s.broker);
     return exit_status;
 }

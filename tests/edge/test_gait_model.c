@@ -126,7 +126,7 @@ static void test_feet_alternate_within_hard_ranges(void **state)
         bs_gait_walker_init(&w, seed, seed % 2 ? 30 : 300);
         for (int i = 0; i < 200; i++) {
             struct bs_event e = {0};
-            bs_gait_walker_step(&w, i % 40 < 20 ? BS_DIRECTION_BACKWARD : BS_DIRECTION_FORWARD, &e);
+            bs_gait_walker_step(&w, (enum bs_direction)(1 + i / 20 % (BS_DIRECTION_COUNT - 1)), &e);
             assert_true(e.foot == BS_FOOT_LEFT || e.foot == BS_FOOT_RIGHT);
             assert_int_not_equal(e.foot, last_foot);
             last_foot = e.foot;
@@ -140,12 +140,13 @@ static void test_feet_alternate_within_hard_ranges(void **state)
 
 static struct bs_class_options small_class(void)
 {
+    static const struct bs_class_phase phases[] = {{BS_DIRECTION_BACKWARD, 20000},
+                                                   {BS_DIRECTION_FORWARD, 10000}};
     return (struct bs_class_options){.members = 7,
                                      .devices_each = 2,
                                      .prefix = "sim",
                                      .duration_ms = 60000,
-                                     .back_ms = 20000,
-                                     .forward_ms = 10000,
+                                     .timetable = {.phases = phases, .count = 2},
                                      .pace_spm = 110,
                                      .loss_pct = 5,
                                      .seed = 42};
@@ -181,6 +182,31 @@ static void test_a_class_comes_in_order_of_time(void **state)
     bs_class_free(c);
 }
 
+static void test_a_timetable_ends_in_its_last_phase(void **state)
+{
+    (void)state;
+    static const struct bs_class_phase phases[] = {
+        {BS_DIRECTION_BACKWARD, 1000}, {BS_DIRECTION_UP, 0}, {BS_DIRECTION_LEFT, 500}};
+    const struct {
+        uint32_t repeat;
+        int64_t ahead_ms, ms;
+        enum bs_direction expected;
+    } cases[] = {
+        {2, 0, 0, BS_DIRECTION_BACKWARD},    {2, 0, 999, BS_DIRECTION_BACKWARD},
+        {2, 0, 1000, BS_DIRECTION_LEFT},     {2, 0, 1500, BS_DIRECTION_BACKWARD},
+        {2, 0, 2999, BS_DIRECTION_LEFT},     {2, 0, 3000, BS_DIRECTION_LEFT},
+        {0, 0, 3000, BS_DIRECTION_BACKWARD}, {0, 0, 1500000, BS_DIRECTION_BACKWARD},
+        {2, 1200, 0, BS_DIRECTION_LEFT},     {2, -1200, 1100, BS_DIRECTION_BACKWARD},
+        {2, -1200, 2300, BS_DIRECTION_LEFT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bs_class_timetable t = {phases, 3, cases[i].repeat, cases[i].ahead_ms};
+        enum bs_direction found = bs_class_direction(&t, cases[i].ms);
+        if (found != cases[i].expected)
+            fail_msg("case %zu: direction %d, expected %d", i, found, cases[i].expected);
+    }
+}
+
 static void test_a_class_is_what_its_seed_says(void **state)
 {
     (void)state;
@@ -202,6 +228,21 @@ static void test_a_class_is_what_its_seed_says(void **state)
     assert_false(bs_class_next(b, &device, &e));
     bs_class_free(a);
     bs_class_free(b);
+}
+
+static void test_devices_by_name(void **state)
+{
+    (void)state;
+    static const char *const devices[] = {"belt-01", "belt-03"};
+    struct bs_class_options options = small_class();
+    options.members = 2;
+    options.devices_each = 1;
+    options.devices = devices;
+    struct bs_wearable w;
+    for (uint32_t i = 0; i < bs_class_wearable_count(&options); i++) {
+        bs_class_wearable(&options, i, 1000, &w);
+        assert_string_equal(w.id, devices[i]);
+    }
 }
 
 static void test_another_start_or_seed_is_another_boot(void **state)
@@ -229,6 +270,8 @@ int main(void)
         cmocka_unit_test(test_first_step_after_the_turn_takes_longer),
         cmocka_unit_test(test_feet_alternate_within_hard_ranges),
         cmocka_unit_test(test_a_class_comes_in_order_of_time),
+        cmocka_unit_test(test_a_timetable_ends_in_its_last_phase),
+        cmocka_unit_test(test_devices_by_name),
         cmocka_unit_test(test_a_class_is_what_its_seed_says),
         cmocka_unit_test(test_another_start_or_seed_is_another_boot),
     };
