@@ -10,6 +10,7 @@ void bs_engine_apply_settings(struct bs_engine *e)
     const struct bs_settings *s = bs_config_settings(e->config);
     bs_windows_set_lateness(e->windows, s->allowed_lateness_s * 1000, s->stored_lateness_s * 1000);
     bs_windows_set_refresh(e->windows, s->refresh_s * 1000);
+    bs_windows_set_group_min(e->windows, s->min_group_size);
 }
 
 static enum bs_status make_parts(struct bs_engine *e, const struct bs_engine_options *options)

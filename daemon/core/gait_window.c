@@ -12,20 +12,34 @@ static void add_counts(struct bs_line *line, const struct bs_totals *t)
     bs_line_integer(line, BS_SLICE("late"), t->late);
 }
 
-/* Step times and lengths are in halves; 120000 half milliseconds make a minute. */
+double bs_gait_cadence_spm(const struct bs_total *step_time)
+{
+    return 60000 / (bs_total_mean(step_time) / 2);
+}
+
+double bs_gait_step_length_mm(const struct bs_total *step_length)
+{
+    return bs_total_mean(step_length) / 2;
+}
+
+double bs_gait_walk_ratio(const struct bs_total *step_length, const struct bs_total *step_time)
+{
+    /* 120000 half milliseconds make a minute. */
+    return bs_total_mean(step_length) / 2000 * bs_total_mean(step_time) / 120000;
+}
+
 static void add_steps(struct bs_line *line, const struct bs_totals *t)
 {
     if (t->step_time.count) {
-        double mean = bs_total_mean(&t->step_time) / 2;
         bs_line_float(line, BS_SLICE("duration_s"), (double)t->step_time.sum / 2000);
-        bs_line_float(line, BS_SLICE("cadence_spm"), 60000 / mean);
-        bs_line_float(line, BS_SLICE("step_time_ms"), mean);
+        bs_line_float(line, BS_SLICE("cadence_spm"), bs_gait_cadence_spm(&t->step_time));
+        bs_line_float(line, BS_SLICE("step_time_ms"), bs_total_mean(&t->step_time) / 2);
     }
     if (t->exact_time.count > 1)
         bs_line_float(line, BS_SLICE("step_time_sd_ms"), bs_total_deviation(&t->exact_time) / 2);
     if (t->step_length.count) {
         bs_line_float(line, BS_SLICE("distance_m"), (double)t->step_length.sum / 2000);
-        bs_line_float(line, BS_SLICE("step_length_mm"), bs_total_mean(&t->step_length) / 2);
+        bs_line_float(line, BS_SLICE("step_length_mm"), bs_gait_step_length_mm(&t->step_length));
     }
     if (t->step_length.count > 1)
         bs_line_float(line, BS_SLICE("step_length_sd_mm"), bs_total_deviation(&t->step_length) / 2);
@@ -34,8 +48,7 @@ static void add_steps(struct bs_line *line, const struct bs_totals *t)
                       (double)t->both_length_sum / (double)t->both_time_sum);
     if (t->step_time.count && t->step_length.count)
         bs_line_float(line, BS_SLICE("walk_ratio"),
-                      bs_total_mean(&t->step_length) / 2000 * bs_total_mean(&t->step_time) /
-                          120000);
+                      bs_gait_walk_ratio(&t->step_length, &t->step_time));
 }
 
 static void add_strides(struct bs_line *line, const struct bs_total *stride)

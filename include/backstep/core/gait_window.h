@@ -17,9 +17,16 @@ struct bs_gait_window {
     const struct bs_totals *totals;
 };
 
-/* The row as a line; a field without data is left out. The slice holds until `line` is used again.
+/* Figures of totals in halves of a millisecond and of a millimetre, each of at least one step:
  *
  *   cadence_spm = 60000 / mean step time [ms]        walk_ratio = mean length [m] / cadence
+ */
+double bs_gait_cadence_spm(const struct bs_total *step_time);
+double bs_gait_step_length_mm(const struct bs_total *step_length);
+double bs_gait_walk_ratio(const struct bs_total *step_length, const struct bs_total *step_time);
+
+/* The row as a line; a field without data is left out. The slice holds until `line` is used again.
+ *
  *   speed_mps   = Σ length / Σ time over steps that have both
  *   symmetry_pct = 100·(R−L)/(0.5·(R+L)) of mean step time by foot, F and B only, ≥ 4 a side */
 struct bs_slice bs_gait_window_write(const struct bs_gait_window *row, struct bs_line *line);

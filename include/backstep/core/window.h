@@ -1,4 +1,4 @@
-/* Event-time windows and their `gait_window` rows.
+/* Event-time windows, their `gait_window` rows and the `group_window` rows over them.
  *
  * A row lives from its first step until its window is final; late steps correct it until then. All
  * rows of one window lie in one frame. A row is written when it has been dirty for `refresh_ms`, at
@@ -6,6 +6,11 @@
  *
  * Rows whose tags are not `named` live and are closed as others, but are never written; nor is any
  * row of a member who is withheld, while that lasts. Its sums go on.
+ *
+ * A group row stands for the live rows of one window whose tags share site, group, drill and phase
+ * (none for group `none`), of whatever consent; it lives as long as they do and is written by the
+ * same rules, where it gives nobody away (group_window.h). There are never more of them than of
+ * members' rows, for each was opened by one: they need no bound of their own.
  *
  * The formulas of the fields stand in the reference page on rows; the sums are exact (sums.h). */
 #ifndef BACKSTEP_CORE_WINDOW_H
@@ -21,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bounds. Rows: 8 Mi of 184 bytes are 1.4 GiB, twice what 100 000 members need at five minutes'
+/* Bounds. Rows: 8 Mi of 192 bytes are 1.5 GiB, twice what 100 000 members need at five minutes'
  * lateness. Stored windows a member may have open: the interface says so. Live ones are bounded by
  * the lateness; a row for each direction of an hour of seconds fits. */
 #define BS_WINDOW_ROWS_MAX             (8u << 20)
@@ -35,6 +40,8 @@ struct bs_window_member {
     uint32_t rows[2];        /* open ones: live, stored */
     uint32_t stored_windows; /* the windows of the stored ones: each may have a row a direction */
     uint32_t recent;         /* the row of the last step, 0: none. A hint that saves the look-up */
+    uint32_t serial;         /* drawn at the first row: its part of a row's key */
+    uint32_t gathered;       /* where it last stood among its group's members */
     uint32_t first, last;    /* all of them, in the order in which they were opened */
     bool withheld;           /* the caller's: consent is below `member` now */
 };
@@ -63,6 +70,9 @@ void bs_windows_set_lateness(struct bs_windows *w, int64_t live_ms, int64_t stor
 void bs_windows_set_size(struct bs_windows *w, int64_t size_ms, struct bs_wall_ms arrival,
                          int64_t max_future_ms);
 void bs_windows_set_refresh(struct bs_windows *w, int64_t refresh_ms);
+
+/* Fewer members get no group row; none is written before this is said. */
+void bs_windows_set_group_min(struct bs_windows *w, int64_t members);
 
 /* Moves the time on: from here on no window that ended `lateness` before takes a step. */
 void bs_windows_advance(struct bs_windows *w, struct bs_wall_ms now);

@@ -1,0 +1,131 @@
+/* The windows' insides, shared by their parts: window.c (life, time, adding), window_rows.c (rows:
+ * memory, look-up, opening and closing), window_groups.c (group rows), window_write.c (writing,
+ * deadlines). */
+#ifndef BACKSTEP_CORE_WINDOW_PARTS_H
+#define BACKSTEP_CORE_WINDOW_PARTS_H
+
+#include "backstep/core/group_window.h"
+#include "backstep/core/heap.h"
+#include "backstep/core/line.h"
+#include "backstep/core/window.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#define BS_ROWS_CHUNK  4096u
+#define BS_ROWS_CHUNKS (BS_WINDOW_ROWS_MAX / BS_ROWS_CHUNK)
+
+struct bs_frame_key {
+    int64_t start_ms, end_ms;
+    int64_t stored; /* as wide as its neighbours: no padding in a hashed key */
+};
+
+/* One window: all its rows. */
+struct bs_frame {
+    struct bs_frame_key key;
+    uint32_t first_row, first_group; /* newest first */
+    UT_hash_handle hh;
+};
+
+/* The direction of a group row, which is over all of them. */
+#define BS_DIRECTION_GROUP BS_DIRECTION_COUNT
+
+/* Rows lie in chunks that never move and are named by their index; 0 is no row. A group row lies
+ * among them; in place of sums it has its members' rows, which live as long as it does. */
+struct bs_row {
+    union {
+        struct bs_sums sums;
+        struct {
+            uint32_t first, count; /* members' rows, newest first */
+        } group;
+    };
+    struct bs_tags *tags;            /* of a group row: those of whoever opened it */
+    struct bs_window_member *member; /* NULL: a group row */
+    struct bs_frame *frame;
+    int64_t dirty_since; /* tick */
+    uint32_t next_in_bucket, next_in_frame;
+    uint32_t next_of_member, previous_of_member; /* oldest first */
+    uint32_t in_group, next_in_group;            /* 0: in none */
+    uint32_t dirty_next, dirty_previous;         /* oldest dirt first */
+    uint32_t more; /* sums of earlier steps, where one row's are full */
+    uint8_t direction;
+    bool named; /* its tags are; a member's row that is not is never dirty */
+    bool dirty;
+};
+
+struct bs_windows {
+    struct bs_tiling tiling;
+    int64_t lateness_ms[2], refresh_ms; /* live, stored */
+    int64_t final_until[2];             /* windows that end at or before it were final once */
+    int64_t now_wall;
+    int64_t latest; /* event time among all that was added */
+    struct bs_frame *frames;
+    struct bs_heap ends, finals[2]; /* by end */
+    struct bs_row *chunks[BS_ROWS_CHUNKS];
+    uint32_t rows_made, rows_open, free_row; /* the free list runs through next_in_bucket */
+    uint32_t *buckets, bucket_count;
+    uint32_t members_seen;
+    uint32_t dirty_first, dirty_last;
+
+    int64_t group_min;
+    uint32_t largest_group; /* rows of members in it, at any time */
+    uint32_t members_room;
+    struct bs_group_member *members; /* where a group row gathers what it says */
+    double *values;                  /* as many, to be sorted */
+
+    struct bs_line line;
+};
+
+static inline struct bs_row *bs_row_at(const struct bs_windows *w, uint32_t index)
+{
+    return &w->chunks[index / BS_ROWS_CHUNK][index % BS_ROWS_CHUNK];
+}
+
+static inline bool bs_row_is_group(const struct bs_row *r)
+{
+    return r->direction == BS_DIRECTION_GROUP;
+}
+
+/* window.c. */
+
+/* Windows that end at or before it stay final, whatever the lateness. */
+void bs_windows_keep_final(struct bs_windows *w, int64_t end_ms, bool stored);
+void bs_windows_free_frame(struct bs_windows *w, struct bs_frame *f);
+
+/* window_rows.c. */
+
+/* Makes sure that `count` rows can be taken, and that they are found again. */
+bool bs_rows_reserve(struct bs_windows *w, uint32_t count);
+/* A zeroed row; room was reserved. */
+uint32_t bs_rows_take(struct bs_windows *w);
+/* Links a row that has its tags, direction and frame into its bucket. */
+void bs_rows_enter(struct bs_windows *w, uint32_t index);
+/* First of the bucket in which a group row with these tags would be. */
+uint32_t bs_rows_group_bucket(const struct bs_windows *w, const struct bs_tags *tags,
+                              int64_t start_ms);
+/* Takes it out of all but its frame and its group, which go with it; drops its tags. */
+void bs_rows_close(struct bs_windows *w, uint32_t index);
+/* Whether a row of that member and window can be had: BS_WINDOW_MEMBER_… */
+bool bs_rows_member_has_room(const struct bs_windows *w, const struct bs_window_member *m,
+                             const struct bs_window_key *key, const struct bs_window_place *place);
+uint32_t bs_rows_open(struct bs_windows *w, struct bs_window_member *m,
+                      const struct bs_window_key *key, struct bs_frame *f);
+/* A row's sums are full: they move to a row of their own behind it, and it begins again. */
+void bs_rows_set_aside(struct bs_windows *w, struct bs_row *r);
+
+/* window_groups.c. */
+
+/* Makes sure that one more row can join any group. */
+bool bs_groups_reserve(struct bs_windows *w);
+/* Puts a new row of a member, with its frame, into its group's row; opens that where it is the
+ * first. Rows for both were reserved. */
+void bs_groups_join(struct bs_windows *w, uint32_t index);
+/* The group's row as a line; empty where it must not be written. */
+struct bs_slice bs_groups_line(struct bs_windows *w, const struct bs_row *group, bool final);
+
+/* window_write.c. */
+
+/* Marks a clean row dirty: behind all that are. */
+void bs_windows_queue(struct bs_windows *w, uint32_t index, struct bs_tick_ms now);
+
+#endif
