@@ -2,10 +2,15 @@
  *
  * A group's history is a list of sessions; a session (known by its `start`) is a list of intervals,
  * each with the drill as it was then. Asked for an event time, the newest session that had begun by
- * then answers, with its newest interval that had begun by then. So an interval once passed never
- * changes, and a late or stored step finds what was in force when it was made.
+ * then answers, with its newest interval that had begun by then; outside of [start, end) of that
+ * session nothing runs, an older one does not shine through. So what a late or stored step finds is
+ * what was in force when it was made.
  *
- * Times are Unix time in ms; `at` is the arrival of what changes something, `now` of what asks. */
+ *   session 18:00   [18:00 back-twenty, by timetable   [18:20 back-twenty, imprint     end 19:00)
+ *   session 19:30                                       [19:30 (its drill is not there)  [19:34 …
+ *
+ * Times are Unix time in ms, of the years 1970 to 9999; `at` is the arrival of what changes
+ * something, `now` of what asks. */
 #ifndef BACKSTEP_CORE_SESSIONS_H
 #define BACKSTEP_CORE_SESSIONS_H
 
@@ -21,8 +26,12 @@
 #define BS_SESSION_INTERVALS_MAX 64
 
 /* Groups with a history. As many sessions can be in force (config.h), twice that with the ones
- * that ended within the lateness. */
+ * that were deleted within the lateness. */
 #define BS_SESSION_GROUPS_MAX    32768
+
+/* Drills as they were, that some interval still needs: two for each session that can be in force.
+ * Intervals share those that say the same. */
+#define BS_SESSION_DRILLS_MAX    32768
 
 /* Without an end a session closes so long after the last step, and so long after its start. */
 #define BS_SESSION_SILENCE_MS    (30 * INT64_C(60000))
@@ -30,7 +39,7 @@
 
 struct bs_sessions;
 
-/* One group's history; lives until bs_sessions_forget or _free. */
+/* One group's history. */
 struct bs_group_history;
 
 enum bs_status bs_sessions_new(struct bs_sessions **ret);
@@ -41,25 +50,34 @@ void bs_sessions_seed(struct bs_sessions *s, uint64_t seed);
 
 /* What the group's document says from `at` on: called when it came into force and whenever the
  * drill that it names came, changed or went (`drill` NULL: it is not there, the session is not
- * running until it is). The first interval of a session that has a drill begins at its `start`, a
- * later one at `at` or at its start, whichever comes later; where drill (its phases) and phase are
- * what they were, none begins. A changed end is the whole session's. A session with another `start`
- * is another one: the one before goes on until the new one begins. Everything is copied. BS_FULL,
- * BS_NO_MEMORY: nothing has changed. */
+ * running until it is).
+ *
+ * The first interval of a session that has a drill begins at its `start`, a later one at `at` or at
+ * its start, whichever comes later, in place of any that would begin then or after it. Where drill
+ * (its id, its phases' names and durations) and phase are what they were, none begins. A changed
+ * end is the whole session's. A session with another `start` is another one: the one before goes on
+ * until the new one begins, so one that was to begin later is gone, also from the past.
+ *
+ * A session that has closed for want of an end is opened again, from `at` on, by the group's
+ * document, but not by a drill.
+ *
+ * Everything is copied. BS_FULL, BS_NO_MEMORY: nothing has changed. */
 struct bs_session_word {
     struct bs_slice group;
     const struct bs_session_document *session;
     const struct bs_drill_document *drill;
     struct bs_wall_ms at;
+    bool by_drill; /* the group's document is what it was: only its drill came, changed or went */
 };
 enum bs_status bs_sessions_follow(struct bs_sessions *s, const struct bs_session_word *word);
 
-/* The group's document was deleted: whatever runs or was to run ends at `at`. */
+/* The group's document was deleted: whatever runs or was to run ends at `at`. The same start later
+ * continues that session, until bs_sessions_forget has passed `at`. */
 void bs_sessions_close(struct bs_sessions *s, struct bs_slice group, struct bs_wall_ms at);
 
 /* What was in force at an event time. The same answer holds for every event time in
- * from_ms <= time < until_ms until the next bs_sessions_follow, _close or _forget. Slices point
- * into the history. */
+ * from_ms <= time < until_ms, the widest such stretch (INT64_MIN, INT64_MAX: for ever), and slices
+ * and history are there, for as long as bs_sessions_generation stays what it is after the call. */
 struct bs_session_place {
     bool running;
     struct bs_slice drill; /* the id; only where running */
@@ -72,10 +90,11 @@ void bs_sessions_find(struct bs_sessions *s, struct bs_slice group, int64_t time
 
 /* A live step of the group was counted at that event time: a session without an end stays open for
  * another BS_SESSION_SILENCE_MS. Once `now` is that far past the last one it is closed for good, as
- * of then, whatever comes. */
+ * of then, whatever comes. A time at which nothing runs notes nothing. */
 void bs_sessions_note(struct bs_group_history *history, int64_t time_ms, struct bs_wall_ms now);
 
-/* Steps of event times before `before` are not accepted any more. */
+/* Steps of event times before `before` are not accepted any more: what only they needed goes. What
+ * the document in force of a group says stays. */
 void bs_sessions_forget(struct bs_sessions *s, struct bs_wall_ms before);
 
 /* How often an answer of bs_sessions_find may have changed; a cached one of another count is void.
