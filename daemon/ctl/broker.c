@@ -4,13 +4,14 @@
 
 #include "exit_status.h"
 
+#include "backstep/base/check.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WINDOW         400u /* in flight; more brings no speed, less would with a far broker */
 #define GIVE_UP_S      60u
 #define FALLBACK_URI   "mqtt://127.0.0.1:1883"
 #define FALLBACK_ROOT  "backstep/v1"
@@ -27,7 +28,7 @@ static const struct argp_option options[] = {
     {"site", OPTION_SITE, "SITE", 0, "site (needed where no --config names it)", 0},
     {"root", OPTION_ROOT, "TOPIC", 0, "topics above the site (" FALLBACK_ROOT ")", 0},
     {"timeout", OPTION_TIMEOUT, "S", 0,
-     "give up after S seconds without an acknowledgement (60; 0: never)", 0},
+     "give up after S seconds without an answer (simulate, replay: 60; others: 30; 0: never)", 0},
     {0},
 };
 
@@ -68,7 +69,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct bs_broker *b = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        b->give_up_s = GIVE_UP_S;
+        b->give_up_s = b->give_up_s > 0 ? b->give_up_s : GIVE_UP_S;
         return 0;
     case OPTION_CONFIG:
         b->config = argument;
@@ -111,6 +112,12 @@ int bs_broker_resolve(struct bs_broker *b)
     b->uri = b->uri ? b->uri : b->config ? b->conf.mqtt.uri : FALLBACK_URI;
     b->site = b->site ? b->site : b->conf.site.id;
     b->root = b->root ? b->root : b->config ? b->conf.mqtt.topic_root : FALLBACK_ROOT;
+    if (strlen(b->root) > ROOT_BYTES_MAX) {
+        fprintf(stderr, "backstepctl: %s: topic_root is longer than %u bytes\n", b->config,
+                ROOT_BYTES_MAX);
+        bs_broker_fini(b);
+        return BS_EXIT_CONFIG;
+    }
     return BS_EXIT_DONE;
 }
 
@@ -120,9 +127,10 @@ void bs_broker_fini(struct bs_broker *b)
         bs_conf_fini(&b->conf);
 }
 
-void bs_broker_publisher_options(const struct bs_broker *b, struct bs_publisher_options *ret)
+void bs_broker_connection_options(const struct bs_broker *b, struct bs_progress *progress,
+                                  struct bs_connection_options *ret)
 {
-    *ret = (struct bs_publisher_options){
+    *ret = (struct bs_connection_options){
         .uri = b->uri,
         .version = b->config ? b->conf.mqtt.version : 5,
         .username = b->conf.mqtt.username,
@@ -131,7 +139,42 @@ void bs_broker_publisher_options(const struct bs_broker *b, struct bs_publisher_
         .cert_file = b->conf.mqtt.cert_file,
         .key_file = b->conf.mqtt.key_file,
         .keepalive_s = b->config ? b->conf.mqtt.keepalive_s : 30,
-        .window = WINDOW,
         .give_up_s = b->give_up_s,
+        .seed = progress->begun_ns,
+        .poll = bs_progress_poll,
+        .context = progress,
     };
+}
+
+int bs_broker_explain(const struct bs_broker *b, enum bs_status status, const char *left,
+                      const char *trouble)
+{
+    const char *more = *left ? ", " : "", *why = *trouble ? ": " : "";
+    switch (status) {
+    case BS_OK:
+        return BS_EXIT_DONE;
+    case BS_INVALID:
+        fprintf(stderr, "backstepctl: %s: no such kind of broker\n", b->uri);
+        return BS_EXIT_USAGE;
+    case BS_IO:
+        fprintf(stderr, "backstepctl: %s: gave up after %u s without an answer%s%s%s%s\n", b->uri,
+                b->give_up_s, more, left, why, trouble);
+        return BS_EXIT_GAVE_UP;
+    case BS_REFUSED:
+        fprintf(stderr, "backstepctl: %s: %s%s%s\n", b->uri, trouble, *left ? "; " : "", left);
+        return BS_EXIT_REFUSED;
+    case BS_CLOSED:
+        fprintf(stderr, "backstepctl: stopped%s%s\n", more, left);
+        return BS_EXIT_INTERRUPTED;
+    default:
+        fprintf(stderr, "backstepctl: %s\n", bs_status_text(status));
+        return BS_EXIT_MEMORY;
+    }
+}
+
+void bs_broker_topic(const struct bs_broker *b, const char *rest,
+                     char ret_topic[BS_BROKER_TOPIC_MAX])
+{
+    int length = snprintf(ret_topic, BS_BROKER_TOPIC_MAX, "%s/%s/%s", b->root, b->site, rest);
+    bs_check(length > 0 && length < BS_BROKER_TOPIC_MAX);
 }

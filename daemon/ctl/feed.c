@@ -68,7 +68,7 @@ enum bs_status bs_feed_new(struct bs_feed **ret, const struct bs_feed_options *o
     f->truth = truth;
     f->publisher = publisher;
     f->progress = progress;
-    f->begun_ns = bs_publisher_now_ns();
+    f->begun_ns = bs_connection_now_ns();
     bs_random_init(&f->random, options->seed);
     bs_buffer_init(&f->payload, MESSAGE_MAX);
     for (size_t i = 0; i < HELD_MAX; i++)
@@ -175,7 +175,6 @@ static enum bs_status send_batch(struct bs_feed *f, uint32_t wearable)
         return status;
     for (uint32_t i = 0; i < steps; i++)
         bs_truth_add(f->truth, wearable, &b->events[i]);
-    f->progress->steps += steps;
     return BS_OK;
 }
 

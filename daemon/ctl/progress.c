@@ -1,26 +1,29 @@
 /* The progress line. Must never cost more than a look at the clock per step. */
 #include "progress.h"
 
-#include "publisher.h"
+#include "connection.h"
 
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #define LOOK_NS     UINT64_C(20000000)
 #define TERMINAL_NS UINT64_C(500000000)
 #define PLAIN_NS    UINT64_C(5000000000)
 
-void bs_progress_init(struct bs_progress *p, bool quiet)
+void bs_progress_init(struct bs_progress *p, bool quiet, void (*describe)(void *, FILE *),
+                      void *context)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    uint64_t now = bs_publisher_now_ns();
-    *p = (struct bs_progress){.quiet = quiet, .terminal = isatty(STDERR_FILENO), .begun_ns = now};
+    uint64_t now = bs_connection_now_ns();
+    *p = (struct bs_progress){.quiet = quiet,
+                              .terminal = isatty(STDERR_FILENO),
+                              .begun_ns = now,
+                              .describe = describe,
+                              .context = context};
     p->draw_ns = now + (p->terminal ? TERMINAL_NS : PLAIN_NS);
 }
 
@@ -32,21 +35,17 @@ static bool stop_is_pending(void)
 
 static void draw(struct bs_progress *p, uint64_t now)
 {
-    struct bs_publisher_progress sent = {.trouble = ""};
-    if (p->publisher)
-        bs_publisher_get_progress(p->publisher, &sent);
-    const char *begin = p->terminal ? "\r\033[K" : "", *end = p->terminal ? "" : "\n";
-    fprintf(stderr,
-            "%s%.0f s: %" PRIu64 " steps in %" PRIu64 " messages, %" PRIu64 " acknowledged%s%s%s",
-            begin, (double)(now - p->begun_ns) / 1e9, p->steps, sent.handed_over, sent.acknowledged,
-            *sent.trouble ? "; broker: " : "", sent.trouble, end);
+    fprintf(stderr, "%s%.0f s: ", p->terminal ? "\r\033[K" : "", (double)(now - p->begun_ns) / 1e9);
+    p->describe(p->context, stderr);
+    if (!p->terminal)
+        fputc('\n', stderr);
     p->drawn = p->terminal;
 }
 
 bool bs_progress_poll(void *progress)
 {
     struct bs_progress *p = progress;
-    uint64_t now = bs_publisher_now_ns();
+    uint64_t now = bs_connection_now_ns();
     if (now < p->look_ns)
         return p->stop;
     p->look_ns = now + LOOK_NS;
@@ -60,7 +59,7 @@ bool bs_progress_poll(void *progress)
 
 void bs_progress_grant(struct bs_progress *p, uint32_t ms)
 {
-    p->granted_until_ns = bs_publisher_now_ns() + ms * UINT64_C(1000000);
+    p->granted_until_ns = bs_connection_now_ns() + ms * UINT64_C(1000000);
     p->stop = false;
 }
 

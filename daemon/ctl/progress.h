@@ -7,19 +7,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct bs_publisher;
+#include <stdio.h>
 
 struct bs_progress {
     bool quiet, terminal, stop;
     bool drawn; /* a line stands on the terminal that the next one replaces */
     uint64_t begun_ns, look_ns, draw_ns, granted_until_ns;
-    uint64_t steps;                 /* the sender's, kept up by it */
-    struct bs_publisher *publisher; /* NULL until there is one */
+    void (*describe)(void *context, FILE *to); /* how far it is, without a newline */
+    void *context;
 };
 
 /* Blocks the two signals; before any thread is started, so that all threads do. */
-void bs_progress_init(struct bs_progress *p, bool quiet);
+void bs_progress_init(struct bs_progress *p, bool quiet, void (*describe)(void *, FILE *),
+                      void *context);
 
 /* Cheap enough for every step. True once a stop was requested. */
 bool bs_progress_poll(void *progress);

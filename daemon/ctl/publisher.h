@@ -1,11 +1,12 @@
 /* Sends step messages to the broker at QoS 1 and does not let go of one before its PUBACK.
  *
- * A window of messages is in flight, at most what the broker's Receive Maximum allows. A lost
- * connection is opened again with back-off, and everything without PUBACK is sent once more:
- * duplicates are normal, losses are not. All calls come from one thread; Paho's own threads only
- * report what has happened. */
+ * A window of messages is in flight, at most what the broker's Receive Maximum allows. Everything
+ * without PUBACK is sent once more after a lost connection: duplicates are normal, losses are not.
+ * All calls come from one thread; a stop is what the connection's poll says. */
 #ifndef BACKSTEP_CTL_PUBLISHER_H
 #define BACKSTEP_CTL_PUBLISHER_H
+
+#include "connection.h"
 
 #include "backstep/base/slice.h"
 #include "backstep/base/status.h"
@@ -15,29 +16,15 @@
 
 struct bs_publisher;
 
-/* Texts must live as long as the publisher. */
-struct bs_publisher_options {
-    const char *uri;                            /* mqtt:// mqtts:// ws:// wss:// */
-    int version;                                /* 5, or 311 */
-    const char *username, *password;            /* NULL: none */
-    const char *ca_file, *cert_file, *key_file; /* NULL: none */
-    uint32_t keepalive_s;
-    uint32_t window;    /* messages in flight, 1..4096 */
-    uint32_t give_up_s; /* without a PUBACK while messages wait; 0: never */
-    uint64_t seed;      /* of the client id and the back-off's jitter */
-    /* Called at least every 100 ms while it waits; true: a stop was requested. */
-    bool (*poll)(void *context);
-    void *context;
-};
-
 struct bs_publisher_progress {
     uint64_t handed_over, acknowledged, connects;
     const char *trouble; /* why it is not connected or gave up; "" if it is well */
 };
 
-/* Connects in the calls below. BS_INVALID where the URI is not understood. */
+/* `window`: messages in flight, 1..4096. Connects in the calls below; the options' listener is the
+ * publisher's. BS_INVALID where the URI is not understood. */
 enum bs_status bs_publisher_new(struct bs_publisher **ret,
-                                const struct bs_publisher_options *options);
+                                const struct bs_connection_options *options, uint32_t window);
 
 /* Disconnects (what is in flight is given up: drain first) and frees. */
 void bs_publisher_free(struct bs_publisher *p);
@@ -47,7 +34,7 @@ enum bs_status bs_publisher_connect(struct bs_publisher *p);
 
 /* Hands over one message, waiting while the window is full; the payload is copied, `topic` must
  * live until it is acknowledged or no call but _get_progress and _free follows. BS_IO: gave up;
- * BS_REFUSED: the broker refuses such messages; BS_CLOSED: a stop was requested. */
+ * BS_REFUSED: the broker refuses us or such messages; BS_CLOSED: a stop was requested. */
 enum bs_status bs_publisher_send(struct bs_publisher *p, const char *topic,
                                  struct bs_slice payload);
 
@@ -58,7 +45,5 @@ enum bs_status bs_publisher_wait(struct bs_publisher *p, uint64_t until_ns);
 enum bs_status bs_publisher_drain(struct bs_publisher *p);
 
 void bs_publisher_get_progress(struct bs_publisher *p, struct bs_publisher_progress *ret);
-
-uint64_t bs_publisher_now_ns(void);
 
 #endif

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define STOP_GRACE_MS 5000u
+#define WINDOW        400u /* in flight; more brings no speed, less would with a far broker */
 
 enum { OPTION_SPEED = 0x2000, OPTION_FORM, OPTION_BATCH, OPTION_UP, OPTION_STORED, OPTION_TRUTH };
 
@@ -110,26 +111,22 @@ static int explain(const struct bs_sending *s, enum bs_status status)
 {
     struct bs_publisher_progress p;
     bs_publisher_get_progress(s->publisher, &p);
-    uint64_t open = p.handed_over - p.acknowledged;
-    switch (status) {
-    case BS_OK:
-        return BS_EXIT_DONE;
-    case BS_IO:
-        fprintf(stderr,
-                "backstepctl: gave up on %s: no acknowledgement for %" PRIu32 " s, %" PRIu64
-                " messages are without one%s%s\n",
-                s->broker->uri, s->broker->give_up_s, open, *p.trouble ? ": " : "", p.trouble);
-        return BS_EXIT_GAVE_UP;
-    case BS_REFUSED:
-        fprintf(stderr, "backstepctl: the broker refuses messages: %s\n", p.trouble);
-        return BS_EXIT_REFUSED;
-    case BS_CLOSED:
-        fprintf(stderr, "backstepctl: stopped, %" PRIu64 " messages are not acknowledged\n", open);
-        return BS_EXIT_INTERRUPTED;
-    default:
-        fprintf(stderr, "backstepctl: %s\n", bs_status_text(status));
-        return BS_EXIT_MEMORY;
-    }
+    char left[64] = "";
+    if (p.handed_over > p.acknowledged)
+        snprintf(left, sizeof left, "%" PRIu64 " messages are not acknowledged",
+                 p.handed_over - p.acknowledged);
+    return bs_broker_explain(s->broker, status, left, p.trouble);
+}
+
+static void describe(void *context, FILE *to)
+{
+    const struct bs_sending *s = context;
+    struct bs_publisher_progress p = {.trouble = ""};
+    if (s->publisher)
+        bs_publisher_get_progress(s->publisher, &p);
+    fprintf(to, "%" PRIu64 " steps in %" PRIu64 " messages, %" PRIu64 " acknowledged%s%s",
+            s->truth ? s->truth->steps : 0, p.handed_over, p.acknowledged, *p.trouble ? "; " : "",
+            p.trouble);
 }
 
 static int open_truth(struct bs_sending *s)
@@ -150,19 +147,12 @@ int bs_sending_open(struct bs_sending *s, const struct bs_broker *broker,
     int exit_status = open_truth(s);
     if (exit_status != BS_EXIT_DONE)
         return exit_status;
-    bs_progress_init(&s->progress, sending->quiet);
-    struct bs_publisher_options publisher;
-    bs_broker_publisher_options(broker, &publisher);
-    publisher.seed = (uint64_t)bs_sending_wall_ms();
-    publisher.poll = bs_progress_poll;
-    publisher.context = &s->progress;
-    enum bs_status status = bs_publisher_new(&s->publisher, &publisher);
-    if (status != BS_OK) {
-        fprintf(stderr, "backstepctl: %s: %s\n", broker->uri,
-                status == BS_INVALID ? "no such kind of broker" : bs_status_text(status));
-        return status == BS_INVALID ? BS_EXIT_USAGE : BS_EXIT_MEMORY;
-    }
-    s->progress.publisher = s->publisher;
+    bs_progress_init(&s->progress, sending->quiet, describe, s);
+    struct bs_connection_options connection;
+    bs_broker_connection_options(broker, &s->progress, &connection);
+    enum bs_status status = bs_publisher_new(&s->publisher, &connection, WINDOW);
+    if (status != BS_OK)
+        return bs_broker_explain(broker, status, "", "");
     return explain(s, bs_publisher_connect(s->publisher));
 }
 
@@ -209,6 +199,7 @@ int bs_sending_run(struct bs_sending *s, const struct bs_sending_plan *plan, str
         bs_feed_new(&feed, &how, plan->wearables, truth, s->publisher, &s->progress);
     if (status != BS_OK)
         return explain(s, status);
+    s->truth = truth;
     status = send_all(feed, &plan->source);
     if (status == BS_OK)
         status = finish(s, feed);
@@ -217,6 +208,7 @@ int bs_sending_run(struct bs_sending *s, const struct bs_sending_plan *plan, str
         finish(s, feed);
     }
     bs_progress_end(&s->progress);
+    s->truth = NULL;
     bs_feed_free(feed);
     return explain(s, status);
 }
@@ -243,7 +235,7 @@ void bs_sending_summarise(const struct bs_sending *s, const struct bs_truth *tru
 {
     if (s->options->quiet)
         return;
-    double seconds = (double)(bs_publisher_now_ns() - s->progress.begun_ns) / 1e9;
+    double seconds = (double)(bs_connection_now_ns() - s->progress.begun_ns) / 1e9;
     struct bs_publisher_progress p;
     bs_publisher_get_progress(s->publisher, &p);
     printf("%" PRIu64 " steps of %zu devices in %" PRIu64 " messages, %" PRIu64

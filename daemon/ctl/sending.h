@@ -31,7 +31,8 @@ struct bs_sending {
     const struct bs_broker *broker;
     const struct bs_sending_options *options;
     struct bs_progress progress;
-    struct bs_publisher *publisher;
+    struct bs_publisher *publisher; /* NULL until there is one */
+    const struct bs_truth *truth;   /* of the run, for its progress; NULL before it */
     FILE *truth_file;
 };
 
