@@ -1,54 +1,18 @@
-/* Judging configuration documents. The order: parse, kind and id, fields, revision; only then is
- * anything changed, so that a rejected document leaves everything as it was. */
-#include "backstep/core/config.h"
+/* Arrivals of configuration documents, and what is asked about those in force. What may fail comes
+ * first, then everything changes, so that a rejected document leaves all as it was. */
+#include "config_parts.h"
 
-#include "backstep/base/buffer.h"
 #include "backstep/base/check.h"
-#include "backstep/core/kinds.h"
 
-#include <cjson/cJSON.h>
-#include <sha2.h>
 #include <stdlib.h>
-
-/* The longest result: a pointer and a message of 255 bytes each, every byte as \u00xx, and some 300
- * bytes of frame. Taken once, so that answering never fails. */
-#define RESULT_BYTES_MAX    4096
-
-/* How long the revision of a deleted document still refuses older ones. */
-#define DELETED_REMEMBER_MS (INT64_C(30) * 24 * 3600 * 1000)
-
-/* One (kind, id): a document in force, or what is remembered of a deleted one. */
-struct document {
-    bool in_force;
-    struct bs_document_rev rev; /* in force, or of the deleted one */
-    struct bs_wall_ms deleted_at;
-    struct bs_wall_ms accepted_at;
-    char sha256[SHA256_DIGEST_STRING_LENGTH];
-};
-
-struct bs_config {
-    struct document site; /* settings/site */
-    struct bs_settings settings;
-    struct bs_buffer result;
-};
-
-/* What is being judged, and what has been found. */
-struct judgement {
-    const struct bs_config_arrival *arrival;
-    struct document *document; /* NULL: none of this kind and id can be in force */
-    struct bs_document_rev rev;
-    char sha256[SHA256_DIGEST_STRING_LENGTH];
-    struct bs_settings settings;
-    struct bs_document_error error;
-};
 
 enum bs_status bs_config_new(struct bs_config **ret)
 {
     struct bs_config *config = calloc(1, sizeof *config);
     if (!config)
         return BS_NO_MEMORY;
-    bs_buffer_init(&config->result, RESULT_BYTES_MAX);
-    if (!bs_buffer_room(&config->result, RESULT_BYTES_MAX)) {
+    bs_buffer_init(&config->result, BS_CONFIG_RESULT_BYTES_MAX);
+    if (!bs_buffer_room(&config->result, BS_CONFIG_RESULT_BYTES_MAX)) {
         bs_config_free(config);
         return BS_NO_MEMORY;
     }
@@ -57,157 +21,113 @@ enum bs_status bs_config_new(struct bs_config **ret)
     return BS_OK;
 }
 
+static void free_former(struct bs_config *config)
+{
+    bs_kind_free(config->former.kind, &config->former.content);
+}
+
 void bs_config_free(struct bs_config *config)
 {
     if (!config)
         return;
+    for (enum bs_kind kind = 0; kind < BS_KIND_COUNT; kind++) {
+        struct document *d, *next;
+        HASH_ITER(hh, config->shelves[kind].documents, d, next)
+        {
+            bs_config_shelf_remove(config, d);
+        }
+    }
+    bs_config_devices_free(config);
+    free_former(config);
     bs_buffer_fini(&config->result);
     free(config);
 }
 
-const struct bs_settings *bs_config_settings(const struct bs_config *config)
+void bs_config_seed(struct bs_config *config, uint64_t seed)
 {
-    return &config->settings;
+    bool used = config->devices;
+    for (enum bs_kind kind = 0; kind < BS_KIND_COUNT; kind++)
+        used = used || config->shelves[kind].documents;
+    if (!used)
+        config->seed = seed;
 }
 
-size_t bs_config_count(const struct bs_config *config)
+/* Arrivals. */
+
+/* What may fail of putting it in force; then all is as before. */
+static struct document *make_room(struct bs_config *config, struct judgement *j)
 {
-    return config->site.in_force;
+    struct document *d = j->document;
+    if (!d)
+        d = bs_config_shelf_add(config, j->kind, j->arrival->id);
+    enum bs_status status = d ? BS_OK : BS_NO_MEMORY;
+    if (d && j->kind == BS_KIND_MEMBER)
+        status = bs_config_devices_reserve(config, &j->content.member.devices);
+    if (status == BS_OK)
+        return d;
+    if (d && !j->document)
+        bs_config_shelf_remove(config, d);
+    if (status == BS_FULL)
+        bs_document_error_set(&j->error, "/devices",
+                              "no room for another device: members' documents have named %u",
+                              BS_CONFIG_DEVICES_MAX);
+    else
+        bs_document_error_set(&j->error, "", "out of memory");
+    bs_kind_free(j->kind, &j->content);
+    return NULL;
 }
 
-void bs_config_write_absent(const struct bs_config *config, struct bs_wall_ms since,
-                            struct bs_buffer *out)
+/* The content goes to where the outcome shows it. */
+static const union bs_kind_document *retire(struct bs_config *config, struct document *d)
 {
-    bool absent = config->site.in_force && config->site.accepted_at.ms < since.ms;
-    bs_buffer_add_text(out, absent ? "[\"settings/site\"]" : "[]");
+    if (d->kind == BS_KIND_MEMBER)
+        bs_config_devices_release(config, &d->content.member.devices, d);
+    config->former.kind = d->kind;
+    config->former.content = d->content;
+    bs_document_default(bs_kind_table(d->kind), &d->content);
+    return &config->former.content;
 }
 
-static bool is_settings(struct bs_slice kind)
+static void put_in_force(struct bs_config *config, struct document *d, struct judgement *j,
+                         struct bs_config_outcome *ret)
 {
-    return bs_slice_equal(kind, BS_SLICE("settings"));
-}
-
-static bool is_kind(struct bs_slice kind)
-{
-    static const char *const others[] = {"member", "group", "drill", "session"};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (bs_slice_equal(kind, bs_slice_text(others[i])))
-            return true;
-    return is_settings(kind);
-}
-
-static struct document *find_document(struct bs_config *config, struct bs_slice kind,
-                                      struct bs_slice id)
-{
-    bool is_site = is_settings(kind) && bs_slice_equal(id, BS_SLICE("site"));
-    return is_site ? &config->site : NULL;
-}
-
-static enum bs_status judge_place(struct judgement *j)
-{
-    struct bs_slice kind = j->arrival->kind;
-    if (!is_settings(kind))
-        bs_document_error_set(&j->error, "",
-                              "this version does not understand documents of the kind `%.*s`",
-                              (int)kind.length, kind.at);
-    else if (!j->document)
-        bs_document_error_set(&j->error, "", "the only document of the kind `settings` is `site`");
-    return j->document ? BS_OK : BS_INVALID;
-}
-
-static enum bs_status judge_revision(struct judgement *j)
-{
-    const struct document *d = j->document;
-    if (!j->rev.known || !d->rev.known || j->rev.number >= d->rev.number)
-        return BS_OK;
     if (d->in_force)
-        bs_document_error_set(&j->error, "/rev", "stale revision: %u is in force", d->rev.number);
-    else if (j->arrival->at.ms - d->deleted_at.ms < DELETED_REMEMBER_MS)
-        bs_document_error_set(&j->error, "/rev",
-                              "stale revision: %u was deleted less than 30 days ago",
-                              d->rev.number);
+        ret->before = retire(config, d);
     else
-        return BS_OK;
-    return BS_INVALID;
+        bs_config_shelf_revive(config, d);
+    d->content = j->content;
+    d->rev = j->rev;
+    memcpy(d->sha256, j->sha256, sizeof d->sha256);
+    if (d->kind == BS_KIND_MEMBER)
+        bs_config_devices_give(config, &d->content.member.devices, d);
+    if (d->kind == BS_KIND_SETTINGS)
+        config->settings = d->content.settings;
+    ret->changed = true;
 }
 
-static enum bs_status read_settings(const cJSON *root, struct judgement *j)
+static void accept(struct bs_config *config, struct document *d, struct judgement *j,
+                   struct bs_config_outcome *ret)
 {
-    union bs_kind_document content;
-    enum bs_status status =
-        bs_kind_read(BS_KIND_SETTINGS, j->arrival->id, root, &content, &j->error);
-    if (status == BS_OK)
-        j->settings = content.settings;
-    return status;
-}
-
-static enum bs_status judge(struct judgement *j)
-{
-    cJSON *root = NULL;
-    enum bs_status status = bs_document_parse(j->arrival->payload, &root, &j->rev, &j->error);
-    if (status != BS_OK)
-        return status;
-    status = judge_place(j);
-    if (status == BS_OK)
-        status = read_settings(root, j);
-    if (status == BS_OK)
-        status = judge_revision(j);
-    cJSON_Delete(root);
-    return status;
-}
-
-static void write_revision(struct bs_buffer *b, struct bs_document_rev rev)
-{
-    bs_buffer_add_text(b, "\"rev\":");
-    if (rev.known)
-        bs_buffer_add_u64(b, rev.number);
+    if (j->same)
+        ret->before = &d->content;
     else
-        bs_buffer_add_text(b, "null");
+        put_in_force(config, d, j, ret);
+    j->document = d;
+    d->accepted_at = j->arrival->at;
+    ret->now = &d->content;
+    ret->verdict = BS_CONFIG_ACCEPTED;
+    struct bs_document_error warning;
+    bool warned = bs_config_find_warning(config, j, &warning);
+    bs_config_write_accepted(config, j, warned ? &warning : NULL);
 }
 
-static void write_finding(struct bs_buffer *b, const char *name,
-                          const struct bs_document_error *finding)
+static void reject(struct bs_config *config, const struct judgement *j,
+                   struct bs_config_outcome *ret)
 {
-    bs_buffer_add_format(b, ",\"%s\":{\"pointer\":", name);
-    bs_buffer_add_json_string(b, bs_slice_text(finding->pointer));
-    bs_buffer_add_text(b, ",\"message\":");
-    bs_buffer_add_json_string(b, bs_slice_text(finding->message));
-    bs_buffer_add_char(b, '}');
-}
-
-static void write_head(struct bs_buffer *b, bool ok, const struct judgement *j)
-{
-    bs_buffer_reset(b);
-    bs_buffer_add_text(b, ok ? "{\"ok\":true," : "{\"ok\":false,");
-    write_revision(b, j->rev);
-    bs_buffer_add_format(b, ",\"sha256\":\"%s\",\"at\":\"", j->sha256);
-    bs_buffer_add_iso_time(b, j->arrival->at.ms);
-    bs_buffer_add_char(b, '"');
-}
-
-static void write_accepted(struct bs_buffer *b, const struct judgement *j)
-{
-    static const struct bs_document_error not_retained = {
-        .pointer = "",
-        .message = "not retained: the broker does not keep it and will not send it again",
-    };
-    write_head(b, true, j);
-    if (!j->arrival->retained)
-        write_finding(b, "warning", &not_retained);
-    bs_buffer_add_char(b, '}');
-}
-
-static void write_rejected(struct bs_buffer *b, const struct judgement *j)
-{
-    write_head(b, false, j);
-    write_finding(b, "error", &j->error);
-    if (j->document && j->document->in_force) {
-        bs_buffer_add_text(b, ",\"in_force\":{");
-        write_revision(b, j->document->rev);
-        bs_buffer_add_format(b, ",\"sha256\":\"%s\"}}", j->document->sha256);
-    } else {
-        bs_buffer_add_text(b, ",\"in_force\":null}");
-    }
+    ret->verdict = BS_CONFIG_REJECTED;
+    if (j->document && j->document->in_force)
+        ret->before = ret->now = &j->document->content;
+    bs_config_write_rejected(config, j);
 }
 
 static void digest(struct bs_slice payload, char ret[SHA256_DIGEST_STRING_LENGTH])
@@ -218,64 +138,134 @@ static void digest(struct bs_slice payload, char ret[SHA256_DIGEST_STRING_LENGTH
     SHA256End(&context, ret);
 }
 
-static bool put_settings(struct bs_config *config, const struct bs_settings *settings)
+static void judge_arrival(struct bs_config *config, const struct bs_config_arrival *arrival,
+                          struct bs_config_outcome *ret)
 {
-    bool changed = !bs_settings_equal(&config->settings, settings);
-    config->settings = *settings;
-    return changed;
-}
-
-static void accept(struct bs_config *config, const struct judgement *j,
-                   struct bs_config_outcome *ret)
-{
-    *j->document =
-        (struct document){.in_force = true, .rev = j->rev, .accepted_at = j->arrival->at};
-    memcpy(j->document->sha256, j->sha256, sizeof j->sha256);
-    ret->verdict = BS_CONFIG_ACCEPTED;
-    ret->settings_changed = put_settings(config, &j->settings);
-    write_accepted(&config->result, j);
+    struct judgement j = {
+        .arrival = arrival,
+        .kind = ret->kind,
+        .document = bs_config_shelf_find(config, ret->kind, arrival->id),
+    };
+    digest(arrival->payload, j.sha256);
+    j.same = j.document && j.document->in_force && strcmp(j.document->sha256, j.sha256) == 0;
+    struct document *d = NULL;
+    if (bs_config_judge(config, &j) == BS_OK)
+        d = j.same ? j.document : make_room(config, &j);
+    if (d)
+        accept(config, d, &j, ret);
+    else
+        reject(config, &j, ret);
+    bs_check(!config->result.failed);
+    ret->result = bs_buffer_slice(&config->result);
 }
 
 /* A second deletion leaves the first one's mark: its 30 days run already. */
 static void delete_document(struct bs_config *config, const struct bs_config_arrival *arrival,
                             struct bs_config_outcome *ret)
 {
-    struct document *d = find_document(config, arrival->kind, arrival->id);
+    struct document *d = bs_config_shelf_find(config, ret->kind, arrival->id);
     ret->verdict = BS_CONFIG_DELETED;
     if (!d || !d->in_force)
         return;
-    *d = (struct document){.rev = d->rev, .deleted_at = arrival->at};
-    struct bs_settings defaults;
-    bs_settings_default(&defaults);
-    ret->settings_changed = put_settings(config, &defaults);
-}
-
-static void judge_document(struct bs_config *config, const struct bs_config_arrival *arrival,
-                           struct bs_config_outcome *ret)
-{
-    struct judgement j = {
-        .arrival = arrival,
-        .document = find_document(config, arrival->kind, arrival->id),
-    };
-    digest(arrival->payload, j.sha256);
-    if (judge(&j) == BS_OK) {
-        accept(config, &j, ret);
-    } else {
-        ret->verdict = BS_CONFIG_REJECTED;
-        write_rejected(&config->result, &j);
-    }
-    bs_check(!config->result.failed);
-    ret->result = bs_buffer_slice(&config->result);
+    ret->before = retire(config, d);
+    ret->changed = true;
+    bs_config_shelf_delete(config, d, arrival->at);
+    if (ret->kind == BS_KIND_SETTINGS)
+        bs_settings_default(&config->settings);
 }
 
 void bs_config_arrive(struct bs_config *config, const struct bs_config_arrival *arrival,
                       struct bs_config_outcome *ret)
 {
     *ret = (struct bs_config_outcome){.result = BS_SLICE("")};
-    if (!is_kind(arrival->kind))
+    free_former(config);
+    if (!bs_kind_of_name(arrival->kind, &ret->kind))
         ret->verdict = BS_CONFIG_UNKNOWN_KIND;
     else if (arrival->payload.length == 0)
         delete_document(config, arrival, ret);
     else
-        judge_document(config, arrival, ret);
+        judge_arrival(config, arrival, ret);
+}
+
+/* Questions. */
+
+const struct bs_settings *bs_config_settings(const struct bs_config *config)
+{
+    return &config->settings;
+}
+
+const union bs_kind_document *bs_config_find(const struct bs_config *config, enum bs_kind kind,
+                                             struct bs_slice id)
+{
+    const struct document *d = bs_config_shelf_find(config, kind, id);
+    return d && d->in_force ? &d->content : NULL;
+}
+
+void bs_config_each_session_of(struct bs_config *config, struct bs_slice drill,
+                               void (*take)(void *context, struct bs_slice group,
+                                            const struct bs_session_document *session),
+                               void *context)
+{
+    struct document *d = bs_config_shelf_sorted(config, BS_KIND_SESSION);
+    for (; d; d = d->hh.next)
+        if (d->in_force && bs_slice_equal(d->content.session.drill, drill))
+            take(context, document_id(d), &d->content.session);
+}
+
+void bs_config_each(struct bs_config *config,
+                    void (*take)(void *context, const struct bs_config_entry *entry), void *context)
+{
+    for (enum bs_kind kind = 0; kind < BS_KIND_COUNT; kind++)
+        for (struct document *d = bs_config_shelf_sorted(config, kind); d; d = d->hh.next) {
+            if (!d->in_force)
+                continue;
+            struct bs_config_entry entry = {.kind = kind,
+                                            .id = document_id(d),
+                                            .rev = d->rev,
+                                            .sha256 = d->sha256,
+                                            .accepted_at = d->accepted_at};
+            take(context, &entry);
+        }
+}
+
+size_t bs_config_count(const struct bs_config *config)
+{
+    size_t count = 0;
+    for (enum bs_kind kind = 0; kind < BS_KIND_COUNT; kind++)
+        count += config->shelves[kind].in_force;
+    return count;
+}
+
+size_t bs_config_count_kind(const struct bs_config *config, enum bs_kind kind)
+{
+    return config->shelves[kind].in_force;
+}
+
+/* The absent. */
+
+static void write_absent_of(struct bs_config *config, enum bs_kind kind, struct bs_wall_ms since,
+                            struct bs_buffer *out, size_t *count)
+{
+    for (struct document *d = bs_config_shelf_sorted(config, kind); d; d = d->hh.next) {
+        if (!d->in_force || d->accepted_at.ms >= since.ms)
+            continue;
+        if (*count < BS_CONFIG_ABSENT_MAX)
+            bs_buffer_add_format(out, "%s\"%s/%.*s\"", *count ? "," : "", bs_kind_name(kind),
+                                 d->id_length, d->id);
+        ++*count;
+    }
+}
+
+void bs_config_write_absent(struct bs_config *config, struct bs_wall_ms since,
+                            struct bs_buffer *out, size_t *ret_count)
+{
+    /* By name. */
+    static const enum bs_kind order[BS_KIND_COUNT] = {BS_KIND_DRILL, BS_KIND_GROUP, BS_KIND_MEMBER,
+                                                      BS_KIND_SESSION, BS_KIND_SETTINGS};
+    size_t count = 0;
+    bs_buffer_add_char(out, '[');
+    for (size_t i = 0; i < BS_KIND_COUNT; i++)
+        write_absent_of(config, order[i], since, out, &count);
+    bs_buffer_add_char(out, ']');
+    *ret_count = count;
 }

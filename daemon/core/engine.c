@@ -124,6 +124,7 @@ static enum bs_status take_start(struct bs_engine *e, struct bs_slice body)
         return status;
     e->started = true;
     e->offset_ms = start.offset_ms;
+    bs_config_seed(e->config, start.hash_seed);
     if (bs_roster_devices(e->roster) == 0)
         bs_roster_seed(e->roster, start.hash_seed);
     bs_windows_advance(e->windows, bs_engine_wall(e));
@@ -189,7 +190,8 @@ void bs_engine_write_absent(const struct bs_engine *e, struct bs_tick_ms since,
                             struct bs_buffer *out)
 {
     struct bs_wall_ms wall_since = {since.ms + e->offset_ms};
-    bs_config_write_absent(e->config, wall_since, out);
+    size_t count;
+    bs_config_write_absent(e->config, wall_since, out, &count);
 }
 
 int64_t bs_engine_offset_ms(const struct bs_engine *e)

@@ -45,6 +45,7 @@ void bs_engine_take_document(struct bs_engine *e, const struct bs_topic *topic,
                                         .id = topic->id,
                                         .payload = body->payload,
                                         .retained = retained,
+                                        .guests = bs_roster_devices(e->roster),
                                         .at = bs_engine_wall(e)};
     struct bs_config_outcome outcome;
     bs_config_arrive(e->config, &arrival, &outcome);
@@ -53,7 +54,7 @@ void bs_engine_take_document(struct bs_engine *e, const struct bs_topic *topic,
                             [BS_CONFIG_DELETED] = &e->books.config_deleted,
                             [BS_CONFIG_UNKNOWN_KIND] = &e->books.config_unknown_kind};
     ++*counters[outcome.verdict];
-    if (outcome.settings_changed)
+    if (!bs_settings_equal(&old, bs_config_settings(e->config)))
         follow_settings(e, &old);
     if (outcome.verdict != BS_CONFIG_UNKNOWN_KIND)
         publish_result(e, topic, outcome.result, body->correlation, effects);
