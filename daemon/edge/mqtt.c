@@ -146,9 +146,29 @@ static int start_thread(struct bs_mqtt *mqtt)
     return failed;
 }
 
+static enum bs_status begin(struct bs_mqtt *mqtt, const struct bs_mqtt_options *options)
+{
+    mqtt->wish = options->start_held ? BS_MQTT_WISH_HOLD : BS_MQTT_WISH_RUN;
+    mqtt->state = (struct bs_mqtt_state){
+        .phase = options->start_held ? BS_MQTT_HELD : BS_MQTT_CONNECTING,
+    };
+    mqtt->config_wanted = options->config_first;
+    mqtt->config_until_ns = 0;
+    mqtt->tries = 0;
+    bs_random_init(&mqtt->jitter, options->jitter_seed);
+    snprintf(mqtt->marker, sizeof(mqtt->marker), "%016llx",
+             (unsigned long long)bs_random_next(&mqtt->jitter));
+    if (!copy_options(&mqtt->options, options) || start_thread(mqtt) != 0) {
+        return BS_NO_MEMORY;
+    }
+    mqtt->running = true;
+    return BS_OK;
+}
+
 enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options *options)
 {
     struct bs_mqtt *mqtt;
+    enum bs_status status;
 
     if (!options_valid(options)) {
         return BS_INVALID;
@@ -161,18 +181,23 @@ enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options 
     for (size_t i = 0; i < BS_MQTT_FLIGHTS_MAX; i++) {
         mqtt->flights[i].mqtt = mqtt;
     }
-    mqtt->wish = options->start_held ? BS_MQTT_WISH_HOLD : BS_MQTT_WISH_RUN;
-    mqtt->state.phase = options->start_held ? BS_MQTT_HELD : BS_MQTT_CONNECTING;
-    mqtt->config_wanted = options->config_first;
-    bs_random_init(&mqtt->jitter, options->jitter_seed);
-    snprintf(mqtt->marker, sizeof(mqtt->marker), "%016llx",
-             (unsigned long long)bs_random_next(&mqtt->jitter));
-    if (!copy_options(&mqtt->options, options) || start_thread(mqtt) != 0) {
+    status = begin(mqtt, options);
+    if (status != BS_OK) {
         free_mqtt(mqtt);
-        return BS_NO_MEMORY;
+        return status;
     }
     *ret = mqtt;
     return BS_OK;
+}
+
+enum bs_status bs_mqtt_return(struct bs_mqtt *mqtt, const struct bs_mqtt_options *options)
+{
+    bs_check(!mqtt->running);
+    if (!options_valid(options)) {
+        return BS_INVALID;
+    }
+    free_options(&mqtt->options);
+    return begin(mqtt, options);
 }
 
 void bs_mqtt_ignore_proxies(void)
@@ -212,10 +237,18 @@ void bs_mqtt_resume(struct bs_mqtt *mqtt)
     set_wish(mqtt, BS_MQTT_WISH_RUN);
 }
 
+void bs_mqtt_leave(struct bs_mqtt *mqtt)
+{
+    if (mqtt->running) {
+        set_wish(mqtt, BS_MQTT_WISH_STOP);
+        pthread_join(mqtt->publisher, NULL);
+        mqtt->running = false;
+    }
+}
+
 void bs_mqtt_stop(struct bs_mqtt *mqtt)
 {
-    set_wish(mqtt, BS_MQTT_WISH_STOP);
-    pthread_join(mqtt->publisher, NULL);
+    bs_mqtt_leave(mqtt);
     free_mqtt(mqtt);
 }
 

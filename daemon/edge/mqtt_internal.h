@@ -41,6 +41,7 @@ struct bs_mqtt_flight {
 struct bs_mqtt {
     struct bs_mqtt_options options; /* every text and list in it is ours */
     pthread_t publisher;
+    bool running; /* the publisher is there to be joined; the owner's */
     _Atomic uint64_t last_message_ns;
 
     pthread_mutex_t lock;

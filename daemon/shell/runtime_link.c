@@ -119,7 +119,7 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
     bs_buffer_add_text(&rt->service_topic, service);
     bs_buffer_reset(&rt->config_topic);
     bs_buffer_add(&rt->config_topic, bs_slice_of(config, strlen(config) - 1));
-    return bs_mqtt_start(&rt->mqtt, &options);
+    return rt->mqtt ? bs_mqtt_return(rt->mqtt, &options) : bs_mqtt_start(&rt->mqtt, &options);
 }
 
 /* Without a single document every step of a night would be rejected as unknown: they come first. */
@@ -129,6 +129,11 @@ void bs_runtime_link_connect(struct bs_runtime *rt)
     rt->last_phase = BS_MQTT_HELD; /* another client may have been online before */
     bs_runtime_forget_documents(rt);
     bs_mqtt_connect(rt->mqtt, bs_engine_documents(rt->engine) == 0);
+}
+
+void bs_runtime_link_leave(struct bs_runtime *rt)
+{
+    bs_mqtt_leave(rt->mqtt);
 }
 
 void bs_runtime_link_stop(struct bs_runtime *rt)

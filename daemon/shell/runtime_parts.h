@@ -118,9 +118,13 @@ void bs_runtime_on_timer(uv_timer_t *timer);
 
 /* runtime_link.c */
 
-/* Readies the client and its slots; nothing connects before bs_runtime_link_connect. */
+/* Readies the client and its slots, or the one that has left; nothing connects before
+ * bs_runtime_link_connect. */
 enum bs_status bs_runtime_link_start(struct bs_runtime *rt);
 void bs_runtime_link_connect(struct bs_runtime *rt);
+
+/* Leaves the broker; what it did not acknowledge waits for the next bs_runtime_link_start. */
+void bs_runtime_link_leave(struct bs_runtime *rt);
 void bs_runtime_link_stop(struct bs_runtime *rt);
 
 /* `patient`: whatever else waits goes first. */

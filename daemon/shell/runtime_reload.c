@@ -57,7 +57,7 @@ void bs_runtime_begin_reload(struct bs_runtime *rt)
     bs_notify_reloading();
     rt->reload = BS_RELOAD_CLOSING;
     bs_runtime_tell(rt, "offline"); /* a normal leave sends no will */
-    bs_runtime_link_stop(rt);
+    bs_runtime_link_leave(rt);
     bs_outlet_finish(rt->outlet, 0, on_reload_closed, rt);
 }
 

@@ -46,6 +46,34 @@ static void test_slots_filled_without_a_broker_are_sent_when_online(void **state
     }
 }
 
+/* As when the configuration is read again: another client, under other options. */
+static void test_what_waits_outlasts_the_client(void **state)
+{
+    struct bs_mqtt_options options = usual_options(&broker, &sink);
+    struct bs_mqtt *mqtt;
+    struct peer p;
+
+    (void)state;
+    broker_end(&broker, SIGKILL);
+    mqtt = start_usual(5);
+    put(mqtt, "t/result/a", "old");
+    put_qos0(mqtt, "t/live/a", "given up");
+    bs_mqtt_leave(mqtt);
+    expect_phase(mqtt, BS_MQTT_STOPPED);
+    put(mqtt, "t/result/a", "newer");
+    broker_run(&broker);
+    options.version = 311;
+    options.client_id = "another";
+    assert_int_equal(bs_mqtt_return(mqtt, &options), BS_OK);
+    expect_online(mqtt, 1);
+    peer_start(&p, &broker, "t/#");
+    sink_expect(&p.sink, 1);
+    sink_find(&p.sink, 0, "t/result/a", "newer");
+    peer_stop(&p);
+    bs_mqtt_leave(mqtt);
+    bs_mqtt_stop(mqtt);
+}
+
 static void test_the_newest_content_wins(void **state)
 {
     struct bs_mqtt *mqtt = start_usual(5);
@@ -238,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_slots_filled_without_a_broker_are_sent_when_online,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_waits_outlasts_the_client, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_newest_content_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_empty_payload_deletes_the_topic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_correlation_data_and_expiry_go_out, set_up, tear_down),

@@ -106,7 +106,13 @@ void bs_mqtt_hold(struct bs_mqtt *mqtt);
 void bs_mqtt_connect(struct bs_mqtt *mqtt, bool config_first);
 void bs_mqtt_resume(struct bs_mqtt *mqtt);
 
-/* Sends what waits in the slots (at most 2 s), disconnects normally, ends the thread, frees. */
+/* Sends what waits in the slots (at most 2 s), disconnects normally and ends the thread; what was
+ * not acknowledged waits on, for bs_mqtt_return with other options (as bs_mqtt_start, which says
+ * how it fails; then it may be tried again). */
+void bs_mqtt_leave(struct bs_mqtt *mqtt);
+enum bs_status bs_mqtt_return(struct bs_mqtt *mqtt, const struct bs_mqtt_options *options);
+
+/* As bs_mqtt_leave, if it has not left, then frees. */
 void bs_mqtt_stop(struct bs_mqtt *mqtt);
 
 /* A copy of the present state. Thread-safe, never blocks for long. */
