@@ -1,9 +1,6 @@
 /* The file configuration: defaults, every kind of bad line with its message, credentials, and the
- * documents that must agree with the tables (sample file, manual page, JSON Schema). */
+ * documents that must agree with the table (sample file, manual page). */
 #include "backstep/edge/conf.h"
-
-#include "backstep/base/buffer.h"
-#include "backstep/core/settings.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -463,79 +460,6 @@ static void test_manual_has_every_key(void **state)
     free(page);
 }
 
-static void add_schema_object(struct bs_buffer *b, struct bs_document_table table, int indent);
-
-static void add_schema_type(struct bs_buffer *b, const struct bs_document_field *f, int indent)
-{
-    switch (f->type) {
-    case BS_DOCUMENT_REV:
-        bs_buffer_add_format(b, "\"type\": \"integer\", \"minimum\": 0, \"maximum\": %.0f", f->max);
-        break;
-    case BS_DOCUMENT_INTEGER:
-        bs_buffer_add_format(
-            b, "\"type\": \"integer\", \"minimum\": %.0f, \"maximum\": %.0f, \"default\": %.0f",
-            f->min, f->max, f->fallback);
-        break;
-    case BS_DOCUMENT_NUMBER:
-        bs_buffer_add_format(
-            b,
-            "\"type\": \"number\", \"exclusiveMinimum\": %.0f, \"maximum\": %.0f, \"default\": %g",
-            f->min, f->max, f->fallback);
-        break;
-    case BS_DOCUMENT_BOOLEAN:
-        bs_buffer_add_format(b, "\"type\": \"boolean\", \"default\": %s",
-                             f->fallback > 0 ? "true" : "false");
-        break;
-    case BS_DOCUMENT_CHOICE:
-        bs_buffer_add_text(b, "\"enum\": [");
-        for (int i = 0; f->choices[i]; i++)
-            bs_buffer_add_format(b, "%s\"%s\"", i ? ", " : "", f->choices[i]);
-        bs_buffer_add_format(b, "], \"default\": \"%s\"", f->choices[(int)f->fallback]);
-        break;
-    case BS_DOCUMENT_OBJECT:
-        add_schema_object(b, f->table, indent);
-        break;
-    }
-}
-
-static void add_schema_object(struct bs_buffer *b, struct bs_document_table table, int indent)
-{
-    bs_buffer_add_format(b,
-                         "\"type\": \"object\",\n%*s\"additionalProperties\": false,\n%*s"
-                         "\"properties\": {\n",
-                         indent, "", indent, "");
-    for (size_t i = 0; i < table.count; i++) {
-        const struct bs_document_field *f = &table.fields[i];
-        bs_buffer_add_format(b, "%*s\"%s\": {\n%*s\"description\": \"%s%s%s%s\",\n%*s", indent + 2,
-                             "", f->name, indent + 4, "", f->sentence, *f->unit ? " (" : "",
-                             f->unit, *f->unit ? ")" : "", indent + 4, "");
-        add_schema_type(b, f, indent + 4);
-        bs_buffer_add_format(b, "\n%*s}%s\n", indent + 2, "", i + 1 < table.count ? "," : "");
-    }
-    bs_buffer_add_format(b, "%*s}", indent, "");
-}
-
-/* The schema is made of the table; BACKSTEP_SCHEMA=FILE writes what it should be there. */
-static void test_schema(void **state)
-{
-    (void)state;
-    struct bs_buffer b;
-    bs_buffer_init(&b, 1 << 16);
-    bs_buffer_add_text(&b, "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
-                           "  \"title\": \"config/settings/site\",\n  ");
-    add_schema_object(&b, bs_settings_table(), 2);
-    bs_buffer_add_text(&b, "\n}\n");
-    assert_false(b.failed);
-    if (getenv("BACKSTEP_SCHEMA"))
-        write_file(getenv("BACKSTEP_SCHEMA"), b.at, b.length);
-    char *schema = read_source("configs/schema/settings.json");
-    if (strlen(schema) != b.length || memcmp(schema, b.at, b.length) != 0)
-        fail_msg("configs/schema/settings.json differs from the table of core/settings.c; with "
-                 "BACKSTEP_SCHEMA=FILE this test writes it anew");
-    free(schema);
-    bs_buffer_fini(&b);
-}
-
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -552,7 +476,6 @@ int main(void)
         CASE(test_sample_has_every_key),
         CASE(test_sample_is_valid),
         CASE(test_manual_has_every_key),
-        cmocka_unit_test(test_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

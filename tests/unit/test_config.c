@@ -203,27 +203,6 @@ static void test_deletion(void **state)
     EXPECT_ACCEPTED(site(config, "{\"rev\":0}"));
 }
 
-/* Beyond the bound the one deleted first is forgotten, and one that came back is none of them. */
-static void test_deleted_bound(void **state)
-{
-    struct bs_config *config = *state;
-    char id[16];
-    for (unsigned i = 0; i < BS_CONFIG_DELETED_MAX + 2; i++) {
-        snprintf(id, sizeof id, "g%u", i);
-        arrive(config, "group", id, "{\"rev\":9}");
-        arrive(config, "group", id, "");
-        if (i == BS_CONFIG_DELETED_MAX - 1) /* g0 is in force, there is room for another */
-            EXPECT_ACCEPTED(arrive(config, "group", "g0", "{\"rev\":9}"));
-    }
-    EXPECT_REJECTED(arrive(config, "group", "g0", "{\"rev\":8}"), "/rev",
-                    "stale revision: 9 is in force");
-    EXPECT_ACCEPTED(arrive(config, "group", "g1", "{\"rev\":8}"));
-    EXPECT_REJECTED(arrive(config, "group", "g2", "{\"rev\":8}"), "/rev",
-                    "stale revision: 9 was deleted less than 30 days ago");
-    EXPECT_REJECTED(arrive(config, "group", id, "{\"rev\":8}"), "/rev",
-                    "stale revision: 9 was deleted less than 30 days ago");
-}
-
 /* Devices. */
 
 static void expect_naming(struct bs_config *config, const char *device, enum bs_naming naming,
@@ -272,33 +251,7 @@ static void test_devices(void **state)
     expect_naming(config, "d", BS_NAMING_FORMER, "");
 }
 
-/* The members' devices are all there can be; a rejected document leaves no name behind. */
-static void test_devices_bound(void **state)
-{
-    enum { PER_MEMBER = 4096, MEMBERS = BS_CONFIG_DEVICES_MAX / PER_MEMBER };
-    struct bs_config *config = *state;
-    static char json[BS_DOCUMENT_BYTES_MAX];
-    unsigned next = 0;
-    for (int m = 0; m < MEMBERS; m++) {
-        size_t used = (size_t)sprintf(json, "{\"consent\":\"none\",\"devices\":[");
-        for (int i = 0; i < PER_MEMBER - (m == MEMBERS - 1); i++) /* one is left */
-            used += (size_t)sprintf(json + used, "%s\"%x\"", i ? "," : "", next++);
-        strcpy(json + used, "]}");
-        EXPECT_ACCEPTED(arrive(config, "member", "ruth", json));
-    }
-    EXPECT_REJECTED(
-        arrive(config, "member", "karl", "{\"consent\":\"none\",\"devices\":[\"y\",\"z\"]}"),
-        "/devices", "no room for another device: members' documents have named 1048576");
-    expect_naming(config, "y", BS_NAMING_NEVER, "");
-    assert_int_equal(bs_config_count_kind(config, BS_KIND_MEMBER), 1);
-    EXPECT_ACCEPTED(
-        arrive(config, "member", "karl", "{\"consent\":\"none\",\"devices\":[\"0\",\"z\"]}"));
-    EXPECT_VERDICT(arrive(config, "member", "karl", "{\"consent\":\"none\",\"devices\":[\"y\"]}"),
-                   BS_CONFIG_REJECTED);
-    expect_naming(config, "z", BS_NAMING_MEMBER, "karl");
-}
-
-/* Bounds. */
+/* Room. */
 
 #define NONE "{\"consent\":\"none\"}"
 
@@ -324,23 +277,6 @@ static void test_max_members(void **state)
     arrive(config, "member", "c", "");
     EXPECT_ACCEPTED(arrive(config, "member", "b", NONE));
     EXPECT_ACCEPTED(arrive_with(config, "group", "g", "{}", ARRIVAL, 9));
-}
-
-static void test_documents_bound(void **state)
-{
-    struct bs_config *config = *state;
-    for (int i = 0; i < BS_CONFIG_DOCUMENTS_MAX; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "g%d", i);
-        EXPECT_ACCEPTED(arrive(config, "group", id, "{}"));
-    }
-    EXPECT_REJECTED(arrive(config, "group", "more", "{}"), "",
-                    "no room for another document of the kind `group`: 16384 are in force");
-    EXPECT_ACCEPTED(arrive(config, "group", "g7", "{\"rev\":1}"));
-    EXPECT_ACCEPTED(arrive(config, "member", "more", NONE));
-    arrive(config, "group", "g7", "");
-    EXPECT_ACCEPTED(arrive(config, "group", "more", "{}"));
-    assert_int_equal(bs_config_count_kind(config, BS_KIND_GROUP), BS_CONFIG_DOCUMENTS_MAX);
 }
 
 /* Sessions and drills. */
@@ -539,26 +475,6 @@ static void test_absent(void **state)
     expect_absent(config, ARRIVAL + 10, "[\"group/a\",\"group/b\",\"member/ruth\"]", 3);
 }
 
-/* Names of the greatest length, more of them than are written. */
-static void test_absent_bound(void **state)
-{
-    struct bs_config *config = *state;
-    for (int i = BS_CONFIG_ABSENT_MAX + 1; i > 0; i--) {
-        char id[BS_ID_MAX + 1];
-        snprintf(id, sizeof id, "%064d", i);
-        arrive(config, "session", id, "{\"drill\":\"d\"," START "}");
-    }
-    struct bs_buffer b;
-    size_t count;
-    bs_buffer_init(&b, BS_CONFIG_ABSENT_BYTES_MAX);
-    bs_config_write_absent(config, (struct bs_wall_ms){ARRIVAL + 1}, &b, &count);
-    assert_false(b.failed);
-    assert_int_equal(count, BS_CONFIG_ABSENT_MAX + 1);
-    assert_int_equal(b.length, 1 + BS_CONFIG_ABSENT_MAX * (BS_ID_MAX + 11));
-    assert_memory_equal(b.at + b.length - 7, "00100\"]", 7);
-    bs_buffer_fini(&b);
-}
-
 /* Without effect on what is answered, and once something was taken on the tables, too. */
 static void test_seed(void **state)
 {
@@ -584,11 +500,8 @@ int main(void)
         CASE(test_all_kinds),
         CASE(test_revisions),
         CASE(test_deletion),
-        CASE(test_deleted_bound),
         CASE(test_devices),
-        CASE(test_devices_bound),
         CASE(test_max_members),
-        CASE(test_documents_bound),
         CASE(test_session_and_drill),
         CASE(test_first_lost_session),
         CASE(test_not_retained),
@@ -596,7 +509,6 @@ int main(void)
         CASE(test_each_session_of),
         CASE(test_each),
         CASE(test_absent),
-        CASE(test_absent_bound),
         CASE(test_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
