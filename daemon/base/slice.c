@@ -40,6 +40,13 @@ bool bs_slice_is_utf8(struct bs_slice s)
     return true;
 }
 
+int bs_slice_compare(struct bs_slice a, struct bs_slice b)
+{
+    size_t common = a.length < b.length ? a.length : b.length;
+    int order = common ? memcmp(a.at, b.at, common) : 0;
+    return order ? order : (a.length > b.length) - (a.length < b.length);
+}
+
 bool bs_slice_is_id(struct bs_slice s)
 {
     if (s.length == 0 || s.length > BS_ID_MAX)

@@ -17,6 +17,8 @@ static enum bs_status make_parts(struct bs_engine *e, const struct bs_engine_opt
 {
     if (bs_config_new(&e->config) != BS_OK)
         return BS_NO_MEMORY;
+    if (bs_sessions_new(&e->sessions) != BS_OK)
+        return BS_NO_MEMORY;
     e->roster = bs_roster_new(options->site);
     if (!e->roster)
         return BS_NO_MEMORY;
@@ -54,6 +56,7 @@ void bs_engine_free(struct bs_engine *e)
         return;
     bs_roster_free(e->roster);
     bs_windows_free(e->windows);
+    bs_sessions_free(e->sessions);
     bs_config_free(e->config);
     bs_buffer_fini(&e->root);
     bs_buffer_fini(&e->topic);
@@ -72,16 +75,38 @@ struct bs_tick_ms bs_engine_deadline(const struct bs_engine *e)
     return (struct bs_tick_ms){e->next_sweep.ms < next ? e->next_sweep.ms : next};
 }
 
+void bs_engine_arm_sweep(struct bs_engine *e)
+{
+    if (e->next_sweep.ms == BS_NEVER_MS)
+        e->next_sweep.ms = e->now.ms + BS_ENGINE_SWEEP_MS;
+}
+
+/* No step of before is accepted, as either kind, whatever size its window has. */
+static struct bs_wall_ms accepted_since(const struct bs_engine *e)
+{
+    const struct bs_settings *s = bs_config_settings(e->config);
+    int64_t lateness_s =
+        s->allowed_lateness_s > s->stored_lateness_s ? s->allowed_lateness_s : s->stored_lateness_s;
+    return (struct bs_wall_ms){bs_engine_wall(e).ms -
+                               (lateness_s + BS_SETTINGS_WINDOW_S_MAX) * 1000};
+}
+
+static void sweep(struct bs_engine *e)
+{
+    bs_roster_sweep(e->roster, e->windows, e->now);
+    bs_sessions_forget(e->sessions, accepted_since(e));
+    e->next_sweep.ms = BS_NEVER_MS;
+    if (bs_roster_devices(e->roster) || bs_roster_members(e->roster))
+        bs_engine_arm_sweep(e);
+}
+
 static void fire_deadlines(struct bs_engine *e, const struct bs_effects *effects)
 {
     bs_windows_fire_wall(e->windows, bs_engine_wall(e), effects);
     bs_windows_fire_tick(e->windows, e->now, effects);
     bs_windows_advance(e->windows, bs_engine_wall(e));
-    if (e->now.ms < e->next_sweep.ms)
-        return;
-    bs_roster_sweep(e->roster, e->windows, e->now);
-    e->next_sweep.ms =
-        bs_roster_devices(e->roster) ? e->now.ms + BS_ENGINE_SWEEP_MS : (int64_t)BS_NEVER_MS;
+    if (e->now.ms >= e->next_sweep.ms)
+        sweep(e);
 }
 
 static enum bs_status take_message(struct bs_engine *e, const struct bs_record *r,
@@ -116,6 +141,13 @@ static enum bs_status take_message(struct bs_engine *e, const struct bs_record *
 
 /* Time. */
 
+static void seed(struct bs_engine *e, uint64_t hash_seed)
+{
+    bs_roster_seed(e->roster, hash_seed);
+    bs_config_seed(e->config, hash_seed);
+    bs_sessions_seed(e->sessions, hash_seed);
+}
+
 static enum bs_status take_start(struct bs_engine *e, struct bs_slice body)
 {
     struct bs_start_body start;
@@ -124,9 +156,8 @@ static enum bs_status take_start(struct bs_engine *e, struct bs_slice body)
         return status;
     e->started = true;
     e->offset_ms = start.offset_ms;
-    bs_config_seed(e->config, start.hash_seed);
-    if (bs_roster_devices(e->roster) == 0)
-        bs_roster_seed(e->roster, start.hash_seed);
+    if (bs_roster_devices(e->roster) == 0 && bs_roster_members(e->roster) == 0)
+        seed(e, start.hash_seed);
     bs_windows_advance(e->windows, bs_engine_wall(e));
     return BS_OK;
 }
@@ -176,14 +207,19 @@ const struct bs_books *bs_engine_books(const struct bs_engine *e)
 
 void bs_engine_get_held(const struct bs_engine *e, struct bs_engine_held *ret)
 {
-    uint32_t devices = bs_roster_devices(e->roster);
-    *ret = (struct bs_engine_held){
-        .members = devices, .devices = devices, .windows = bs_windows_open_rows(e->windows)};
+    *ret = (struct bs_engine_held){.members = bs_roster_members(e->roster),
+                                   .devices = bs_roster_devices(e->roster),
+                                   .windows = bs_windows_open_rows(e->windows)};
 }
 
 size_t bs_engine_documents(const struct bs_engine *e)
 {
     return bs_config_count(e->config);
+}
+
+struct bs_config *bs_engine_config(const struct bs_engine *e)
+{
+    return e->config;
 }
 
 void bs_engine_write_absent(const struct bs_engine *e, struct bs_tick_ms since,

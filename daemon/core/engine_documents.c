@@ -2,14 +2,127 @@
  * anything for a document that was rejected. */
 #include "engine_parts.h"
 
-static void follow_settings(struct bs_engine *e, const struct bs_settings *old)
+/* One document that came into force or went, and with what. */
+struct change {
+    struct bs_slice id;
+    const struct bs_config_outcome *outcome;
+    const struct bs_settings *settings_before;
+    const struct bs_effects *effects;
+};
+
+static void follow_settings(struct bs_engine *e, const struct change *c)
 {
-    const struct bs_settings *s = bs_config_settings(e->config);
+    const struct bs_settings *s = bs_config_settings(e->config), *old = c->settings_before;
     int64_t max_future =
         s->max_future_ms > old->max_future_ms ? s->max_future_ms : old->max_future_ms;
     bs_windows_set_size(e->windows, s->window_s * 1000, bs_engine_wall(e), max_future);
     bs_engine_apply_settings(e);
 }
+
+/* Members. */
+
+/* What was counted with consent is written once more; from then on nothing with the member's name
+ * is. */
+static void set_consent(struct bs_engine *e, struct bs_member *m, enum bs_consent consent,
+                        const struct bs_effects *effects)
+{
+    if (m->consent == BS_CONSENT_MEMBER && consent != BS_CONSENT_MEMBER)
+        bs_windows_write_member(e->windows, &m->windows, effects);
+    m->consent = (uint8_t)consent;
+    m->windows.withheld = consent != BS_CONSENT_MEMBER;
+}
+
+static void take_devices(struct bs_engine *e, struct bs_member *m, const struct bs_ids *devices)
+{
+    for (size_t i = 0; i < devices->count; i++) {
+        struct bs_device *d = bs_roster_find(e->roster, devices->at[i]);
+        if (d && bs_device_wearer(d) == m)
+            bs_roster_set_wearer(e->roster, d, NULL);
+    }
+}
+
+static void give_devices(struct bs_engine *e, struct bs_member *m, const struct bs_ids *devices)
+{
+    for (size_t i = 0; i < devices->count; i++) {
+        struct bs_device *d = bs_roster_find(e->roster, devices->at[i]);
+        if (d)
+            bs_roster_set_wearer(e->roster, d, m);
+    }
+}
+
+/* Whose document is deleted keeps the consent for the rows that are open. */
+static void follow_member(struct bs_engine *e, const struct change *c)
+{
+    const union bs_kind_document *before = c->outcome->before, *now = c->outcome->now;
+    struct bs_member *m = bs_roster_make_member(e->roster, c->id);
+    if (!m)
+        return;
+    m->tagging = (struct bs_tagging){0};
+    m->document = now ? &now->member : NULL;
+    if (before)
+        take_devices(e, m, &before->member.devices);
+    if (!now)
+        return;
+    give_devices(e, m, &now->member.devices);
+    set_consent(e, m, (enum bs_consent)now->member.consent, c->effects);
+}
+
+/* Sessions and their drills. */
+
+static void follow_session_of(struct bs_engine *e, struct bs_slice group,
+                              const struct bs_session_document *session, bool by_drill)
+{
+    const union bs_kind_document *drill = bs_config_find(e->config, BS_KIND_DRILL, session->drill);
+    struct bs_session_word word = {.group = group,
+                                   .session = session,
+                                   .drill = drill ? &drill->drill : NULL,
+                                   .at = bs_engine_wall(e),
+                                   .by_drill = by_drill};
+    bs_sessions_follow(e->sessions, &word);
+}
+
+static void follow_session(struct bs_engine *e, const struct change *c)
+{
+    if (c->outcome->now)
+        follow_session_of(e, c->id, &c->outcome->now->session, false);
+    else
+        bs_sessions_close(e->sessions, c->id, bs_engine_wall(e));
+}
+
+static void take_session(void *context, struct bs_slice group,
+                         const struct bs_session_document *session)
+{
+    follow_session_of(context, group, session, true);
+}
+
+static void follow_drill(struct bs_engine *e, const struct change *c)
+{
+    bs_config_each_session_of(e->config, c->id, take_session, e);
+}
+
+static void follow(struct bs_engine *e, const struct change *c)
+{
+    switch (c->outcome->kind) {
+    case BS_KIND_SETTINGS:
+        follow_settings(e, c);
+        break;
+    case BS_KIND_MEMBER:
+        follow_member(e, c);
+        break;
+    case BS_KIND_DRILL:
+        follow_drill(e, c);
+        break;
+    case BS_KIND_SESSION:
+        follow_session(e, c);
+        break;
+    case BS_KIND_GROUP:
+    case BS_KIND_COUNT:
+        break;
+    }
+    bs_engine_arm_sweep(e);
+}
+
+/* The answer. */
 
 static void publish_result(struct bs_engine *e, const struct bs_topic *topic,
                            struct bs_slice result, struct bs_slice correlation,
@@ -31,6 +144,24 @@ static void publish_result(struct bs_engine *e, const struct bs_topic *topic,
     effects->publish(effects->context, &p);
 }
 
+static void count(struct bs_books *books, enum bs_config_verdict verdict)
+{
+    switch (verdict) {
+    case BS_CONFIG_ACCEPTED:
+        books->config_accepted++;
+        break;
+    case BS_CONFIG_REJECTED:
+        books->config_rejected++;
+        break;
+    case BS_CONFIG_DELETED:
+        books->config_deleted++;
+        break;
+    case BS_CONFIG_UNKNOWN_KIND:
+        books->config_unknown_kind++;
+        break;
+    }
+}
+
 void bs_engine_take_document(struct bs_engine *e, const struct bs_topic *topic,
                              const struct bs_message_body *body, bool retained,
                              const struct bs_effects *effects)
@@ -40,22 +171,19 @@ void bs_engine_take_document(struct bs_engine *e, const struct bs_topic *topic,
         e->books.config_unknown_kind++;
         return;
     }
-    struct bs_settings old = *bs_config_settings(e->config);
+    struct bs_settings settings_before = *bs_config_settings(e->config);
     struct bs_config_arrival arrival = {.kind = topic->document,
                                         .id = topic->id,
                                         .payload = body->payload,
                                         .retained = retained,
-                                        .guests = bs_roster_devices(e->roster),
+                                        .guests = bs_roster_guests(e->roster),
                                         .at = bs_engine_wall(e)};
     struct bs_config_outcome outcome;
     bs_config_arrive(e->config, &arrival, &outcome);
-    uint64_t *counters[] = {[BS_CONFIG_ACCEPTED] = &e->books.config_accepted,
-                            [BS_CONFIG_REJECTED] = &e->books.config_rejected,
-                            [BS_CONFIG_DELETED] = &e->books.config_deleted,
-                            [BS_CONFIG_UNKNOWN_KIND] = &e->books.config_unknown_kind};
-    ++*counters[outcome.verdict];
-    if (!bs_settings_equal(&old, bs_config_settings(e->config)))
-        follow_settings(e, &old);
+    count(&e->books, outcome.verdict);
+    struct change change = {topic->id, &outcome, &settings_before, effects};
+    if (outcome.changed)
+        follow(e, &change);
     if (outcome.verdict != BS_CONFIG_UNKNOWN_KIND)
         publish_result(e, topic, outcome.result, body->correlation, effects);
 }

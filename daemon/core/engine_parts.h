@@ -1,5 +1,6 @@
 /* The engine's insides, shared by its parts: engine.c (life, deadlines, records, time),
- * engine_steps.c (messages of wearables), engine_documents.c (configuration). */
+ * engine_steps.c (messages of wearables), engine_tags.c (which tags a step carries),
+ * engine_documents.c (configuration). */
 #ifndef BACKSTEP_CORE_ENGINE_PARTS_H
 #define BACKSTEP_CORE_ENGINE_PARTS_H
 
@@ -7,6 +8,7 @@
 #include "backstep/core/decode.h"
 #include "backstep/core/engine.h"
 #include "backstep/core/roster.h"
+#include "backstep/core/sessions.h"
 #include "backstep/core/topic.h"
 #include "backstep/core/window.h"
 
@@ -15,6 +17,7 @@
 struct bs_engine {
     struct bs_books books;
     struct bs_config *config;
+    struct bs_sessions *sessions;
     struct bs_roster *roster;
     struct bs_windows *windows;
     struct bs_buffer root; /* "backstep/v1/north/" */
@@ -32,6 +35,17 @@ static inline struct bs_wall_ms bs_engine_wall(const struct bs_engine *e)
 
 /* engine.c: what the settings in force mean for the windows. */
 void bs_engine_apply_settings(struct bs_engine *e);
+
+/* engine.c: something is held that may have to be forgotten. */
+void bs_engine_arm_sweep(struct bs_engine *e);
+
+/* engine_tags.c: the tags of a step of that event time; NULL where memory is out. m->tagging has
+ * the session that it belongs to. */
+struct bs_tags *bs_engine_tags(struct bs_engine *e, struct bs_member *m, int64_t time_ms);
+
+/* engine_steps.c: the member of a document in force, made where it is new; NULL where memory is
+ * out. */
+struct bs_member *bs_engine_member(struct bs_engine *e, struct bs_slice id);
 
 /* engine_steps.c: a message on `steps`, or on `birth`, of a device. */
 void bs_engine_take_steps(struct bs_engine *e, const struct bs_topic *topic,

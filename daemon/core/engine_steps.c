@@ -4,19 +4,60 @@
 #include "backstep/core/birth.h"
 #include "engine_parts.h"
 
-/* A guest of before is kept while guests are not welcome: its identities may be asked for again. */
-static struct bs_device *known_device(struct bs_engine *e, struct bs_slice id)
+#define ACCEPTED BS_STEP_REASON_COUNT
+
+/* Who wears a device that no document names now: only where nobody's ever did it is a guest. */
+static struct bs_member *welcome(struct bs_engine *e, struct bs_slice id)
 {
-    const struct bs_settings *s = bs_config_settings(e->config);
-    if (s->unknown_devices != BS_UNKNOWN_GUEST)
+    uint32_t members = (uint32_t)bs_config_count_kind(e->config, BS_KIND_MEMBER);
+    uint32_t guests = bs_roster_guests(e->roster);
+    if (members + guests >= bs_config_settings(e->config)->max_members)
         return NULL;
-    struct bs_device *d = bs_roster_find(e->roster, id);
-    if (d)
-        return d;
-    d = bs_roster_add_guest(e->roster, id, (uint32_t)s->max_members, e->now);
-    if (d && e->next_sweep.ms == BS_NEVER_MS)
-        e->next_sweep.ms = e->now.ms + BS_ENGINE_SWEEP_MS;
-    return d;
+    return bs_roster_make_guest(e->roster, id);
+}
+
+struct bs_member *bs_engine_member(struct bs_engine *e, struct bs_slice id)
+{
+    struct bs_member *m = bs_roster_make_member(e->roster, id);
+    const union bs_kind_document *d = bs_config_find(e->config, BS_KIND_MEMBER, id);
+    if (m && d) {
+        m->document = &d->member;
+        m->consent = (uint8_t)d->member.consent;
+    }
+    return m;
+}
+
+/* The reason why the device's steps cannot be anybody's, or ACCEPTED and whose they are. */
+static enum bs_step_reason find_wearer(struct bs_engine *e, struct bs_slice id,
+                                       struct bs_device *known, struct bs_member **ret)
+{
+    struct bs_slice name;
+    bool guests = bs_config_settings(e->config)->unknown_devices == BS_UNKNOWN_GUEST;
+    struct bs_member *m = known ? bs_device_wearer(known) : NULL;
+    if (m && m->is_guest && !guests)
+        return BS_STEP_UNKNOWN_DEVICE; /* kept: its identities may be asked for again */
+    if (!m) {
+        enum bs_naming naming = bs_config_find_device(e->config, id, &name);
+        if (naming == BS_NAMING_FORMER || (naming == BS_NAMING_NEVER && !guests))
+            return BS_STEP_UNKNOWN_DEVICE;
+        m = naming == BS_NAMING_MEMBER ? bs_engine_member(e, name) : welcome(e, id);
+    }
+    if (!m)
+        return BS_STEP_OVER_LIMIT;
+    *ret = m;
+    return m->consent == BS_CONSENT_NONE ? BS_STEP_NO_CONSENT : ACCEPTED;
+}
+
+/* The device with its wearer, made where it is new; NULL where memory is out. */
+static struct bs_device *put_on(struct bs_engine *e, struct bs_slice id, struct bs_device *known,
+                                struct bs_member *wearer)
+{
+    if (!known)
+        known = bs_roster_add(e->roster, id, wearer, e->now);
+    else if (bs_device_wearer(known) != wearer)
+        bs_roster_set_wearer(e->roster, known, wearer);
+    bs_engine_arm_sweep(e);
+    return known;
 }
 
 static void reject_all(struct bs_engine *e, enum bs_step_reason reason)
@@ -49,11 +90,9 @@ struct origin {
     int64_t offset_ms; /* wall time = time of the step + offset */
 };
 
-#define ACCEPTED BS_STEP_REASON_COUNT
-
 /* Finds the step's window and makes room in it; the reason where it has none. */
 static enum bs_step_reason place_step(struct bs_engine *e, const struct origin *o,
-                                      const struct bs_window_key *key, struct bs_window_place *ret)
+                                      struct bs_window_key *key, struct bs_window_place *ret)
 {
     if (!o->placed)
         return BS_STEP_UNPLACED;
@@ -63,6 +102,9 @@ static enum bs_step_reason place_step(struct bs_engine *e, const struct origin *
         bs_windows_refuse(e->windows, key->time_ms, key->stored);
         return BS_STEP_TOO_LATE;
     }
+    key->tags = bs_engine_tags(e, o->member, key->time_ms);
+    if (!key->tags)
+        return BS_STEP_OVER_LIMIT;
     *ret = bs_windows_find(e->windows, &o->member->windows, key);
     if (!bs_windows_reserve(e->windows, &o->member->windows, key, ret))
         return BS_STEP_OVER_LIMIT;
@@ -79,13 +121,15 @@ static void count_in_window(struct bs_engine *e, const struct origin *o,
     if (!o->boot->accepted || key->time_ms > o->boot->latest_accepted)
         o->boot->latest_accepted = key->time_ms;
     o->boot->accepted = true;
+    if (o->member->tagging.history && !key->stored)
+        bs_sessions_note(o->member->tagging.history, key->time_ms, bs_engine_wall(e));
 }
 
 /* A step over a bound leaves no trace, so that it may come again; every other one is marked as seen
  * before anything else is said of it. */
 static enum bs_step_reason judge(struct bs_engine *e, const struct origin *o, struct bs_step *step)
 {
-    struct bs_window_key key = {o->member->tags, step->time_ms + o->offset_ms, step->direction,
+    struct bs_window_key key = {NULL, step->time_ms + o->offset_ms, step->direction,
                                 e->message.stored};
     struct bs_window_place place;
     enum bs_step_reason reason = place_step(e, o, &key, &place);
@@ -125,13 +169,16 @@ static void place_message(struct bs_engine *e, struct origin *o)
 static void take_steps(struct bs_engine *e, struct bs_slice device)
 {
     struct bs_message *m = &e->message;
-    struct origin o = {.device = known_device(e, device)};
-    if (!o.device) {
-        bool guests = bs_config_settings(e->config)->unknown_devices == BS_UNKNOWN_GUEST;
-        reject_all(e, guests ? BS_STEP_OVER_LIMIT : BS_STEP_UNKNOWN_DEVICE);
+    struct origin o = {.device = bs_roster_find(e->roster, device)};
+    enum bs_step_reason whole = find_wearer(e, device, o.device, &o.member);
+    if (whole == ACCEPTED) {
+        o.device = put_on(e, device, o.device, o.member);
+        whole = o.device ? ACCEPTED : BS_STEP_OVER_LIMIT;
+    }
+    if (whole != ACCEPTED) {
+        reject_all(e, whole);
         return;
     }
-    o.member = bs_device_member(o.device);
     o.boot = bs_device_boot(o.device, m->boot, m->uses_up, e->windows, e->now);
     if (!o.boot) {
         reject_all(e, BS_STEP_OVER_LIMIT);
@@ -188,6 +235,17 @@ void bs_engine_take_steps(struct bs_engine *e, const struct bs_topic *topic,
 
 /* What a device says of itself. */
 
+/* What it says of itself is kept for the steps to come, whoever will wear it. */
+static struct bs_device *add_unheard(struct bs_engine *e, struct bs_slice id)
+{
+    struct bs_slice name;
+    struct bs_member *wearer = NULL;
+    if (bs_config_find_device(e->config, id, &name) == BS_NAMING_MEMBER)
+        wearer = bs_engine_member(e, name);
+    bs_engine_arm_sweep(e);
+    return bs_roster_add(e->roster, id, wearer, e->now);
+}
+
 void bs_engine_take_birth(struct bs_engine *e, const struct bs_topic *topic,
                           struct bs_slice payload)
 {
@@ -198,8 +256,12 @@ void bs_engine_take_birth(struct bs_engine *e, const struct bs_topic *topic,
         return;
     }
     struct bs_device *d = bs_roster_find(e->roster, topic->id);
+    if (!d && side == BS_FOOT_UNKNOWN)
+        return;
     if (!d)
-        d = known_device(e, topic->id);
+        d = add_unheard(e, topic->id);
     if (d)
         bs_device_set_side(d, side, e->now);
+    else
+        e->books.birth_rejected++;
 }

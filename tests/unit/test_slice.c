@@ -124,10 +124,24 @@ static void test_ids(void **state)
     assert_false(bs_slice_is_id(BS_SLICE("a\0b")));
 }
 
+static void test_order(void **state)
+{
+    (void)state;
+    static const struct bs_slice ascending[] = {BS_SLICE(""), BS_SLICE("a"), BS_SLICE("a\0"),
+                                                BS_SLICE("ab"), BS_SLICE("b"), BS_SLICE("\xff")};
+    const int count = sizeof ascending / sizeof *ascending;
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < count; j++) {
+            int order = bs_slice_compare(ascending[i], ascending[j]);
+            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_utf8_of_all_code_points),
         cmocka_unit_test(test_ids),

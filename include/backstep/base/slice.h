@@ -30,6 +30,9 @@ static inline bool bs_slice_equal(struct bs_slice a, struct bs_slice b)
     return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
 }
 
+/* Orders by bytes, a beginning before what it begins: < 0, 0, > 0. */
+int bs_slice_compare(struct bs_slice a, struct bs_slice b);
+
 static inline bool bs_slice_starts(struct bs_slice s, struct bs_slice prefix)
 {
     return s.length >= prefix.length && memcmp(s.at, prefix.at, prefix.length) == 0;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_config;
 struct bs_engine;
 
 struct bs_engine_options {
@@ -42,6 +43,9 @@ void bs_engine_get_held(const struct bs_engine *e, struct bs_engine_held *ret);
 
 /* Documents in force; with none the daemon asks the broker for them before it takes a step. */
 size_t bs_engine_documents(const struct bs_engine *e);
+
+/* The configuration in force, to be asked and not to be changed. */
+struct bs_config *bs_engine_config(const struct bs_engine *e);
 
 /* A JSON array of the documents in force that did not arrive at `since` or later. */
 void bs_engine_write_absent(const struct bs_engine *e, struct bs_tick_ms since,

@@ -1,14 +1,17 @@
 /* Who is there: devices, their boots, and the members who wear them.
  *
  * A boot is remembered until its accepted steps would be too late, live and stored, and 10 minutes
- * (with `up` times: 24 hours) after its last event; a device and its guest until they hold nothing
- * and were silent for a day. At most 16 boots a device. */
+ * (with `up` times: 24 hours) after its last event; at most 16 boots a device. A device is kept
+ * while it has boots, a day longer while somebody wears it, and what its birth said of it for as
+ * long as a document names it; a member while a document or a device names it, or a row is open. */
 #ifndef BACKSTEP_CORE_ROSTER_H
 #define BACKSTEP_CORE_ROSTER_H
 
 #include "backstep/base/slice.h"
 #include "backstep/base/time.h"
+#include "backstep/core/kinds.h"
 #include "backstep/core/seen.h"
+#include "backstep/core/sessions.h"
 #include "backstep/core/step.h"
 #include "backstep/core/tags.h"
 #include "backstep/core/upclock.h"
@@ -33,9 +36,26 @@ struct bs_boot {
     struct bs_seen seen;
 };
 
+/* Devices that only a birth message has named: more of them than that say nothing to us. */
+#define BS_UNWORN_MAX    65536
+
+/* "guest-" and a device's id. */
+#define BS_MEMBER_ID_MAX (6 + BS_ID_MAX)
+
+/* The tags of a member's steps in from_ms <= event time < until_ms, as decided last. */
+struct bs_tagging {
+    struct bs_tags *tags;             /* one of the member's */
+    struct bs_group_history *history; /* of the running session; NULL: none runs */
+    int64_t from_ms, until_ms;
+    uint64_t generation; /* of the sessions, when it was decided */
+};
+
 struct bs_member {
-    struct bs_tags *tags;
     struct bs_window_member windows;
+    const struct bs_member_document *document; /* NULL: a guest, or named by no document now */
+    struct bs_tagging tagging;                 /* until_ms 0: not decided */
+    bool is_guest;
+    uint8_t consent; /* enum bs_consent; as the last document said */
 };
 
 struct bs_device;
@@ -46,18 +66,34 @@ struct bs_roster;
 struct bs_roster *bs_roster_new(struct bs_slice site);
 void bs_roster_free(struct bs_roster *r);
 
-/* The key of the table of devices, from the first start record; only while it is empty. Rows never
- * depend on it. */
+/* The key of the tables, from the first start record; only while they are empty. Rows never depend
+ * on it. */
 void bs_roster_seed(struct bs_roster *r, uint64_t seed);
 
-/* NULL where nobody with that id is known. */
+/* Members by id. NULL where nobody has it (find), where memory is out (make: finds, or adds one
+ * whose consent is `none`). */
+struct bs_member *bs_roster_find_member(struct bs_roster *r, struct bs_slice id);
+struct bs_member *bs_roster_make_member(struct bs_roster *r, struct bs_slice id);
+
+struct bs_slice bs_member_id(const struct bs_member *m);
+
+/* The member's tags by these names (site, member and alias are filled in here), always the same
+ * object for the same names while anything holds it; NULL where memory is out. */
+struct bs_tags *bs_roster_tags(struct bs_roster *r, struct bs_member *m,
+                               const struct bs_tags_names *names);
+
+/* The member that a device is of its own, as bs_roster_make_member; consent `member`. */
+struct bs_member *bs_roster_make_guest(struct bs_roster *r, struct bs_slice device);
+
+/* Devices by id. NULL where none is known (find); where memory is out, or where nobody wears it and
+ * BS_UNWORN_MAX such are known (add: heard now). */
 struct bs_device *bs_roster_find(struct bs_roster *r, struct bs_slice id);
+struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct bs_member *wearer,
+                                struct bs_tick_ms now);
 
-/* A device that is a member of its own; NULL where `members_max` or memory is reached. */
-struct bs_device *bs_roster_add_guest(struct bs_roster *r, struct bs_slice id, uint32_t members_max,
-                                      struct bs_tick_ms now);
-
-struct bs_member *bs_device_member(struct bs_device *d);
+/* Who wears it; NULL: nobody. */
+struct bs_member *bs_device_wearer(struct bs_device *d);
+void bs_roster_set_wearer(struct bs_roster *r, struct bs_device *d, struct bs_member *m);
 
 /* The foot of the device's steps that name none, from its birth message; it counts as heard then.
  */
@@ -83,5 +119,7 @@ void bs_roster_sweep(struct bs_roster *r, const struct bs_windows *windows, stru
 void bs_roster_restart_upclocks(struct bs_roster *r);
 
 uint32_t bs_roster_devices(const struct bs_roster *r);
+uint32_t bs_roster_members(const struct bs_roster *r);
+uint32_t bs_roster_guests(const struct bs_roster *r);
 
 #endif
