@@ -80,7 +80,7 @@ struct bs_tags *bs_roster_tags(struct bs_roster *r, struct bs_member *member,
     for (struct bs_tags *t = m->tags; t; t = t->next)
         if (bs_tags_are(t, &all))
             return t;
-    struct bs_tags *t = bs_tags_new(&all, r->next_serial++);
+    struct bs_tags *t = bs_tags_new(&all);
     if (t) {
         t->next = m->tags;
         m->tags = t;

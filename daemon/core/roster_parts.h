@@ -34,7 +34,6 @@ struct bs_roster {
     struct bs_device *devices;
     struct member *members;
     uint64_t seed;
-    uint32_t next_serial; /* of tags */
     uint32_t unworn, guests;
     uint8_t site_length;
     char site[BS_ID_MAX];

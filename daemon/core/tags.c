@@ -36,14 +36,13 @@ static bool is_grouped(const struct bs_tags_names *names)
     return !bs_slice_equal(names->group, BS_SLICE("none"));
 }
 
-struct bs_tags *bs_tags_new(const struct bs_tags_names *names, uint32_t serial)
+struct bs_tags *bs_tags_new(const struct bs_tags_names *names)
 {
     struct pieces p;
     write_pieces(names, &p);
     struct bs_tags *t = p.text.failed ? NULL : malloc(sizeof *t + p.text.length);
     if (t) {
         *t = (struct bs_tags){.references = 1,
-                              .serial = serial,
                               .alias_length = (uint16_t)p.alias_end,
                               .head_length = (uint16_t)(p.head_end - p.alias_end),
                               .member_length = (uint16_t)(p.member_end - p.head_end),

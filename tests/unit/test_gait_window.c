@@ -16,7 +16,7 @@ static struct bs_tags *tags_of_ruth(void)
                                   .phase = BS_SLICE("carry-over"),
                                   .member = BS_SLICE("m1"),
                                   .alias = BS_SLICE("Ruth R")};
-    struct bs_tags *tags = bs_tags_new(&names, 1);
+    struct bs_tags *tags = bs_tags_new(&names);
     assert_non_null(tags);
     return tags;
 }

@@ -125,8 +125,7 @@ static inline void world_add(struct world *w, struct bs_window_member *m, struct
 
 static inline struct bs_tags *world_tags(const struct bs_tags_names *names)
 {
-    static uint32_t serial;
-    struct bs_tags *tags = bs_tags_new(names, serial++);
+    struct bs_tags *tags = bs_tags_new(names);
     assert_non_null(tags);
     return tags;
 }

@@ -21,7 +21,6 @@ struct bs_tags_names {
 struct bs_tags {
     struct bs_tags *next; /* for a list of whoever made it; nobody looks at it here */
     uint32_t references;
-    uint32_t serial;      /* unique in its engine: the tags' part of a row's key */
     uint32_t shared_hash; /* of head and tail */
     uint16_t alias_length, head_length, member_length, tail_length;
     bool named;
@@ -30,11 +29,11 @@ struct bs_tags {
 };
 
 /* NULL where memory is out; one reference is the caller's. */
-struct bs_tags *bs_tags_new(const struct bs_tags_names *names, uint32_t serial);
+struct bs_tags *bs_tags_new(const struct bs_tags_names *names);
 void bs_tags_hold(struct bs_tags *t);
 void bs_tags_drop(struct bs_tags *t);
 
-/* True where bs_tags_new would make the same of these names, but for the serial. */
+/* True where bs_tags_new would make the same of these names. */
 bool bs_tags_are(const struct bs_tags *t, const struct bs_tags_names *names);
 
 /* True where site, group, drill and phase are the same, whoever the members are. */
