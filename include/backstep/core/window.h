@@ -28,7 +28,8 @@
 
 /* Bounds. Rows: 8 Mi of 192 bytes are 1.5 GiB, twice what 100 000 members need at five minutes'
  * lateness. Stored windows a member may have open: the interface says so. Live ones are bounded by
- * the lateness; a row for each direction of an hour of seconds fits. */
+ * the lateness; a row for each direction of an hour of seconds fits. Of tags a wearable makes none:
+ * how many a window has is up to sessions and documents. */
 #define BS_WINDOW_ROWS_MAX             (8u << 20)
 #define BS_WINDOW_MEMBER_STORED_MAX    4096u
 #define BS_WINDOW_MEMBER_LIVE_ROWS_MAX (4096u * BS_DIRECTION_COUNT)
@@ -38,7 +39,7 @@ struct bs_windows;
 /* What one member holds here; zero it before the first use. */
 struct bs_window_member {
     uint32_t rows[2];        /* open ones: live, stored */
-    uint32_t stored_windows; /* the windows of the stored ones: each may have a row a direction */
+    uint32_t stored_windows; /* the windows of the stored ones, whatever directions and tags */
     uint32_t recent;         /* the row of the last step, 0: none. A hint that saves the look-up */
     uint32_t serial;         /* drawn at the first row: its part of a row's key */
     uint32_t gathered;       /* where it last stood among its group's members */
