@@ -8,7 +8,9 @@
 
 #include <sha2.h>
 
-#define HASH_NONFATAL_OOM 1
+/* What found no memory is not in its table, and NULL from then on. */
+#define HASH_NONFATAL_OOM            1
+#define uthash_nonfatal_oom(element) ((element) = NULL)
 #include <uthash.h>
 
 /* How long the revision of a deleted document still refuses older ones. */
