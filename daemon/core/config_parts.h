@@ -6,12 +6,8 @@
 
 #include "backstep/core/config.h"
 
+#include "hash_table.h"
 #include <sha2.h>
-
-/* What found no memory is not in its table, and NULL from then on. */
-#define HASH_NONFATAL_OOM            1
-#define uthash_nonfatal_oom(element) ((element) = NULL)
-#include <uthash.h>
 
 /* How long the revision of a deleted document still refuses older ones. */
 #define BS_CONFIG_DELETED_REMEMBER_MS (INT64_C(30) * 24 * 3600 * 1000)

@@ -6,8 +6,7 @@
 #include "backstep/base/hash.h"
 #include "backstep/core/roster.h"
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash_table.h"
 
 /* A member with what only the roster needs. */
 struct member {

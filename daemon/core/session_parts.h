@@ -6,8 +6,7 @@
 
 #include "backstep/core/sessions.h"
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash_table.h"
 
 /* Event times (or times since a start) from_ms <= t < until_ms. */
 struct bs_stretch {

@@ -9,8 +9,7 @@
 #include "backstep/core/line.h"
 #include "backstep/core/window.h"
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash_table.h"
 
 #define BS_ROWS_CHUNK  4096u
 #define BS_ROWS_CHUNKS (BS_WINDOW_ROWS_MAX / BS_ROWS_CHUNK)
