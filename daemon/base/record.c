@@ -55,7 +55,8 @@ enum bs_status bs_clock_body_read(struct bs_slice body, struct bs_clock_body *re
     return BS_OK;
 }
 
-enum bs_status bs_message_body_read(struct bs_slice body, struct bs_message_body *ret)
+enum bs_status bs_message_body_read(struct bs_slice body, uint8_t flags,
+                                    struct bs_message_body *ret)
 {
     if (body.length < BS_MESSAGE_HEAD_BYTES)
         return BS_CORRUPT;
@@ -64,9 +65,14 @@ enum bs_status bs_message_body_read(struct bs_slice body, struct bs_message_body
     struct bs_slice rest = bs_slice_after(body, BS_MESSAGE_HEAD_BYTES);
     if (topic + correlation > rest.length)
         return BS_CORRUPT;
+    struct bs_slice payload = bs_slice_after(rest, topic + correlation);
+    bool digested = flags & BS_RECORD_DIGESTED;
+    if (digested && payload.length != BS_DIGEST_BYTES)
+        return BS_CORRUPT;
     ret->topic = bs_slice_of(rest.at, topic);
     ret->correlation = bs_slice_of(rest.at + topic, correlation);
-    ret->payload = bs_slice_after(rest, topic + correlation);
+    ret->payload = digested ? bs_slice_of("", 0) : payload;
+    ret->digest = digested ? payload : bs_slice_of("", 0);
     return BS_OK;
 }
 

@@ -130,11 +130,27 @@ static void reject(struct bs_config *config, const struct judgement *j,
     bs_config_write_rejected(config, j);
 }
 
-static void digest(struct bs_slice payload, char ret[SHA256_DIGEST_STRING_LENGTH])
+static void write_digest(struct bs_slice digest, char ret[SHA256_DIGEST_STRING_LENGTH])
+{
+    static const char digits[] = "0123456789abcdef";
+    bs_check(digest.length == SHA256_DIGEST_LENGTH);
+    for (size_t i = 0; i < digest.length; i++) {
+        ret[2 * i] = digits[(uint8_t)digest.at[i] >> 4];
+        ret[2 * i + 1] = digits[digest.at[i] & 15];
+    }
+    ret[2 * digest.length] = 0;
+}
+
+static void digest_arrival(const struct bs_config_arrival *arrival,
+                           char ret[SHA256_DIGEST_STRING_LENGTH])
 {
     SHA2_CTX context;
+    if (arrival->digest.length) {
+        write_digest(arrival->digest, ret);
+        return;
+    }
     SHA256Init(&context);
-    SHA256Update(&context, (const uint8_t *)payload.at, payload.length);
+    SHA256Update(&context, (const uint8_t *)arrival->payload.at, arrival->payload.length);
     SHA256End(&context, ret);
 }
 
@@ -146,7 +162,7 @@ static void judge_arrival(struct bs_config *config, const struct bs_config_arriv
         .kind = ret->kind,
         .document = bs_config_shelf_find(config, ret->kind, arrival->id),
     };
-    digest(arrival->payload, j.sha256);
+    digest_arrival(arrival, j.sha256);
     j.same = j.document && j.document->in_force && strcmp(j.document->sha256, j.sha256) == 0;
     struct document *d = NULL;
     if (bs_config_judge(config, &j) == BS_OK)
@@ -181,7 +197,7 @@ void bs_config_arrive(struct bs_config *config, const struct bs_config_arrival *
     free_former(config);
     if (!bs_kind_of_name(arrival->kind, &ret->kind))
         ret->verdict = BS_CONFIG_UNKNOWN_KIND;
-    else if (arrival->payload.length == 0)
+    else if (arrival->payload.length == 0 && arrival->digest.length == 0)
         delete_document(config, arrival, ret);
     else
         judge_arrival(config, arrival, ret);
@@ -226,6 +242,13 @@ void bs_config_each(struct bs_config *config,
                                             .accepted_at = d->accepted_at};
             take(context, &entry);
         }
+}
+
+struct bs_document_rev bs_config_rev(const struct bs_config *config, enum bs_kind kind,
+                                     struct bs_slice id)
+{
+    const struct document *d = bs_config_shelf_find(config, kind, id);
+    return d && d->in_force ? d->rev : (struct bs_document_rev){.known = false};
 }
 
 size_t bs_config_count(const struct bs_config *config)

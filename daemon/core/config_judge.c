@@ -124,6 +124,10 @@ enum bs_status bs_config_judge(const struct bs_config *config, struct judgement 
         j->rev = j->document->rev;
         return BS_OK;
     }
+    if (j->arrival->digest.length) {
+        bs_document_error_set(&j->error, "", "%s", BS_DOCUMENT_TOO_LARGE);
+        return BS_INVALID;
+    }
     cJSON *root = NULL;
     enum bs_status status = bs_document_parse(j->arrival->payload, &root, &j->rev, &j->error);
     if (status == BS_OK)

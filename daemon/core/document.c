@@ -137,7 +137,7 @@ static enum bs_status check_tree(const cJSON *item, const struct place *at,
 static enum bs_status check_text(struct bs_slice payload, struct bs_document_error *ret_error)
 {
     if (payload.length > BS_DOCUMENT_BYTES_MAX)
-        return bs_document_reject(NULL, ret_error, "larger than 64 KiB");
+        return bs_document_reject(NULL, ret_error, BS_DOCUMENT_TOO_LARGE);
     if (!bs_slice_is_utf8(payload))
         return bs_document_reject(NULL, ret_error, "not UTF-8");
     return bs_document_scan(payload, ret_error);

@@ -113,7 +113,7 @@ static enum bs_status take_message(struct bs_engine *e, const struct bs_record *
                                    const struct bs_effects *effects)
 {
     struct bs_message_body body;
-    enum bs_status status = bs_message_body_read(r->body, &body);
+    enum bs_status status = bs_message_body_read(r->body, r->flags, &body);
     if (status != BS_OK)
         return status;
     bool retained = r->flags & BS_RECORD_RETAINED;
@@ -220,14 +220,6 @@ size_t bs_engine_documents(const struct bs_engine *e)
 struct bs_config *bs_engine_config(const struct bs_engine *e)
 {
     return e->config;
-}
-
-void bs_engine_write_absent(const struct bs_engine *e, struct bs_tick_ms since,
-                            struct bs_buffer *out)
-{
-    struct bs_wall_ms wall_since = {since.ms + e->offset_ms};
-    size_t count;
-    bs_config_write_absent(e->config, wall_since, out, &count);
 }
 
 int64_t bs_engine_offset_ms(const struct bs_engine *e)

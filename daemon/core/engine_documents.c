@@ -125,7 +125,7 @@ static void follow(struct bs_engine *e, const struct change *c)
 /* The answer. */
 
 static void publish_result(struct bs_engine *e, const struct bs_topic *topic,
-                           struct bs_slice result, struct bs_slice correlation,
+                           const struct bs_config_outcome *outcome, struct bs_slice correlation,
                            const struct bs_effects *effects)
 {
     bs_buffer_reset(&e->topic);
@@ -137,10 +137,12 @@ static void publish_result(struct bs_engine *e, const struct bs_topic *topic,
     if (e->topic.failed)
         return;
     struct bs_publication p = {.topic = bs_buffer_slice(&e->topic),
-                               .payload = result,
+                               .payload = outcome->result,
                                .correlation = correlation,
                                .qos = 1,
-                               .retained = true};
+                               .retained = true,
+                               .unchanged =
+                                   outcome->verdict == BS_CONFIG_ACCEPTED && !outcome->changed};
     effects->publish(effects->context, &p);
 }
 
@@ -175,6 +177,7 @@ void bs_engine_take_document(struct bs_engine *e, const struct bs_topic *topic,
     struct bs_config_arrival arrival = {.kind = topic->document,
                                         .id = topic->id,
                                         .payload = body->payload,
+                                        .digest = body->digest,
                                         .retained = retained,
                                         .guests = bs_roster_guests(e->roster),
                                         .at = bs_engine_wall(e)};
@@ -185,5 +188,5 @@ void bs_engine_take_document(struct bs_engine *e, const struct bs_topic *topic,
     if (outcome.changed)
         follow(e, &change);
     if (outcome.verdict != BS_CONFIG_UNKNOWN_KIND)
-        publish_result(e, topic, outcome.result, body->correlation, effects);
+        publish_result(e, topic, &outcome, body->correlation, effects);
 }

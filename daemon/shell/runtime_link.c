@@ -7,12 +7,14 @@
 #include "report.h"
 #include "runtime.h"
 
+#include <sha2.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-/* A payload is kept up to one byte over the bound: enough to be rejected as too large. */
+/* A payload is kept up to one byte over the bound: enough to be rejected as too large. The digest
+ * of a longer document is kept in its place, since the answer names it. */
 #define PAYLOAD_KEPT_MAX   (BS_MESSAGE_BYTES_MAX + 1)
 
 /* When not even the reserve has room (the link is being left by then), the broker has to wait: this
@@ -49,18 +51,31 @@ static bool is_document(const struct bs_runtime *rt, struct bs_slice topic)
     return bs_slice_starts(topic, bs_buffer_slice(&rt->config_topic));
 }
 
+static struct bs_slice digest_of(struct bs_slice payload, uint8_t ret[BS_DIGEST_BYTES])
+{
+    SHA2_CTX context;
+    SHA256Init(&context);
+    SHA256Update(&context, (const uint8_t *)payload.at, payload.length);
+    SHA256Final(ret, &context);
+    return bs_slice_of(ret, BS_DIGEST_BYTES);
+}
+
 static void on_message(void *context, const struct bs_mqtt_message *m)
 {
     struct bs_runtime *rt = context;
-    uint8_t head[BS_MESSAGE_HEAD_BYTES], flags = 0;
+    uint8_t head[BS_MESSAGE_HEAD_BYTES], digest[BS_DIGEST_BYTES], flags = 0;
     bs_message_head_write((uint16_t)m->topic.length, (uint16_t)m->correlation.length, head);
     struct bs_slice parts[] = {bs_slice_of(head, sizeof head), m->topic, m->correlation,
                                m->payload};
-    bool document = is_document(rt, m->topic);
+    bool document = is_document(rt, m->topic), too_large = m->payload.length > PAYLOAD_KEPT_MAX;
     if (document)
         bs_runtime_note_document(rt);
-    if (parts[3].length > PAYLOAD_KEPT_MAX)
+    if (document && too_large) {
+        parts[3] = digest_of(m->payload, digest);
+        flags |= BS_RECORD_DIGESTED;
+    } else if (too_large) {
         parts[3].length = PAYLOAD_KEPT_MAX;
+    }
     /* MQTT 3.1.1 does not tell whether a document was published retained: the benefit of the doubt.
      */
     if (m->retained || (document && rt->conf->mqtt.version != 5))
@@ -122,10 +137,16 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
     return rt->mqtt ? bs_mqtt_return(rt->mqtt, &options) : bs_mqtt_start(&rt->mqtt, &options);
 }
 
+/* As the fold tells time, so that a clock that is set later makes nothing look absent. */
+static void note_away(struct bs_runtime *rt)
+{
+    rt->away_until.ms = bs_clock_tick(&rt->clock).ms + bs_engine_offset_ms(rt->engine);
+}
+
 /* Without a single document every step of a night would be rejected as unknown: they come first. */
 void bs_runtime_link_connect(struct bs_runtime *rt)
 {
-    rt->away_until = bs_clock_tick(&rt->clock);
+    note_away(rt);
     rt->last_phase = BS_MQTT_HELD; /* another client may have been online before */
     bs_runtime_forget_documents(rt);
     bs_mqtt_connect(rt->mqtt, bs_engine_documents(rt->engine) == 0);
@@ -228,7 +249,7 @@ static void follow_broker(struct bs_runtime *rt)
     bs_mqtt_get_state(rt->mqtt, &state);
     bool is_new = strcmp(state.error, rt->last_error) != 0;
     if (state.phase == BS_MQTT_WAITING || state.phase == BS_MQTT_HELD)
-        rt->away_until = bs_clock_tick(&rt->clock);
+        note_away(rt);
     enum bs_mqtt_phase last = rt->last_phase;
     rt->last_phase = state.phase;
     if (state.phase != BS_MQTT_ONLINE)

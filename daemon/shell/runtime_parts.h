@@ -68,8 +68,10 @@ struct bs_runtime {
     uint64_t watched_position; /* folded when the watchdog was fed last */
 
     struct bs_buffer service_topic, config_topic, document, sentence;
-    struct bs_buffer absent;
-    struct bs_tick_ms away_until; /* when the broker was last seen away */
+    struct bs_buffer absent; /* see bs_runtime_find_absent */
+    size_t absent_count;
+    uint64_t absent_since; /* documents in the books when it was found, and 1; 0: not found yet */
+    struct bs_wall_ms away_until; /* when the broker was last seen away */
     enum bs_mqtt_phase last_phase;
     char last_error[160]; /* of the broker, as reported last */
     struct bs_silence silence;
@@ -145,6 +147,9 @@ void bs_runtime_forget_documents(struct bs_runtime *rt);
 
 /* Whether they are all here by now; says then what is in force. */
 void bs_runtime_look_for_documents(struct bs_runtime *rt);
+
+/* A line of the log: settings and how many of each kind, `where`, and a remark behind it. */
+void bs_runtime_report_in_force(struct bs_runtime *rt, const char *where, const char *remark);
 
 /* Names of documents in force that the broker does not keep, as JSON, and how many they are; none
  * while it may still hand some over. */

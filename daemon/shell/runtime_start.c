@@ -225,6 +225,8 @@ static void go_live(struct bs_runtime *rt, struct bs_tick_ms last_tick)
     memcpy(rt->reported_rejects + BS_MESSAGE_REASON_COUNT, books->steps_rejected,
            sizeof books->steps_rejected);
     rt->unknown_documents = books->config_unknown_kind;
+    if (bs_engine_documents(rt->engine))
+        bs_runtime_report_in_force(rt, " from the log", "");
 }
 
 int bs_runtime_set_up(struct bs_runtime *rt)

@@ -37,6 +37,24 @@ def test_good_and_bad_documents(case):
         expect(answer["in_force"], in_force, f"in force after {text}")
 
 
+def test_too_long_documents(case):
+    """Rejected, whatever their length, and named by the digest of all of it."""
+    broker = case.broker()
+    daemon = case.daemon(broker.uri).start_online(broker)
+    for size in (65_537, 65_538, 65_539, 3_000_000):
+        text = '{"window_s":5' + " " * (size - 14) + "}"
+        expect(len(text), size, "length")
+        answer, sha256 = push_text(daemon, broker, text)
+        expect((answer["ok"], answer["rev"], answer["sha256"]), (False, None, sha256),
+               f"the answer to {size} bytes")
+        expect(answer["error"], {"pointer": "", "message": "larger than 64 KiB"}, "the reason")
+    answer, sha256 = push_text(daemon, broker, '{"window_s":5' + " " * (65_536 - 14) + "}")
+    expect((answer["ok"], answer["sha256"]), (True, sha256), "the longest that may be")
+    daemon.stop()
+    daemon.start_online(broker)
+    expect(daemon.stop_for_books(broker)["config_rejected"], 4, "rejected, after a replay")
+
+
 # Text, the pointer that must name the fault, the document's own rev as far as it can be read.
 BAD_SETTINGS = (
     ('{"rev":4,"windows":10}', "/windows", 4),

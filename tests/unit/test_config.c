@@ -203,6 +203,30 @@ static void test_deletion(void **state)
     EXPECT_ACCEPTED(site(config, "{\"rev\":0}"));
 }
 
+/* Of what was too long to be kept the answer names the digest of all. */
+static void test_too_long(void **state)
+{
+    struct bs_config *config = *state;
+    static const char digest[] = "\x00\x01\x7f\x80\xff"
+                                 "abcdefghijklmnopqrstuvwxyz!";
+    struct bs_config_arrival arrival = {.kind = BS_SLICE("settings"),
+                                        .id = BS_SLICE("site"),
+                                        .payload = BS_SLICE(""),
+                                        .digest = bs_slice_of(digest, 32),
+                                        .retained = true,
+                                        .at = {ARRIVAL}};
+    struct bs_config_outcome outcome;
+    EXPECT_ACCEPTED(site(config, "{\"rev\":3}"));
+    bs_config_arrive(config, &arrival, &outcome);
+    EXPECT_REJECTED(outcome, "", "larger than 64 KiB");
+    assert_true(contains(
+        outcome,
+        "\"sha256\":\"00017f80ff6162636465666768696a6b6c6d6e6f707172737475767778797a21\""));
+    assert_int_equal(bs_config_count(config), 1);
+    assert_int_equal(bs_config_rev(config, BS_KIND_SETTINGS, BS_SLICE("site")).number, 3);
+    assert_false(bs_config_rev(config, BS_KIND_GROUP, BS_SLICE("site")).known);
+}
+
 /* Devices. */
 
 static void expect_naming(struct bs_config *config, const char *device, enum bs_naming naming,
@@ -500,6 +524,7 @@ int main(void)
         CASE(test_all_kinds),
         CASE(test_revisions),
         CASE(test_deletion),
+        CASE(test_too_long),
         CASE(test_devices),
         CASE(test_max_members),
         CASE(test_session_and_drill),

@@ -66,7 +66,7 @@ static void message_stays_inside(void **state)
         for (size_t i = 0; i < length; i++)
             body[i] = (char)(i < sizeof(head) ? head[i] : text[i - sizeof(head)]);
         struct bs_message_body out;
-        enum bs_status status = bs_message_body_read(bs_slice_of(body, length), &out);
+        enum bs_status status = bs_message_body_read(bs_slice_of(body, length), 0, &out);
         assert_int_equal(status, length < BS_MESSAGE_HEAD_BYTES + 10 ? BS_CORRUPT : BS_OK);
         if (status == BS_OK) {
             assert_true(bs_slice_equal(out.topic, BS_SLICE("topic/")));
@@ -77,6 +77,28 @@ static void message_stays_inside(void **state)
     }
 }
 
+static void a_digest_stands_for_a_payload(void **state)
+{
+    (void)state;
+    char body[BS_MESSAGE_HEAD_BYTES + 10 + BS_DIGEST_BYTES] = {0};
+    uint8_t head[BS_MESSAGE_HEAD_BYTES];
+    bs_message_head_write(6, 4, head);
+    memcpy(body, head, sizeof head);
+    memcpy(body + sizeof head, "topic/corr", 10);
+    memset(body + sizeof head + 10, 'd', BS_DIGEST_BYTES);
+    struct bs_slice whole = bs_slice_of(body, sizeof body);
+    struct bs_message_body out;
+    assert_int_equal(bs_message_body_read(whole, 0, &out), BS_OK);
+    assert_int_equal(out.payload.length, BS_DIGEST_BYTES);
+    assert_int_equal(out.digest.length, 0);
+    assert_int_equal(bs_message_body_read(whole, BS_RECORD_DIGESTED, &out), BS_OK);
+    assert_int_equal(out.payload.length, 0);
+    assert_int_equal(out.digest.length, BS_DIGEST_BYTES);
+    assert_true(out.digest.at == body + sizeof head + 10);
+    whole.length--;
+    assert_int_equal(bs_message_body_read(whole, BS_RECORD_DIGESTED, &out), BS_CORRUPT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +106,7 @@ int main(void)
         cmocka_unit_test(clock_goes_round),
         cmocka_unit_test(points_go_round),
         cmocka_unit_test(message_stays_inside),
+        cmocka_unit_test(a_digest_stands_for_a_payload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

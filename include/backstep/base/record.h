@@ -8,6 +8,8 @@
  *   TICK      empty: a deadline was due
  *   CLOCK     0 i64 new offset   8 u8 stepped (0 slewed, 1 stepped)
  *   MESSAGE   0 u16 topic length   2 u16 correlation length   4 topic, correlation, payload
+ *             (BS_RECORD_DIGESTED: a configuration document too long to be kept; in the payload's
+ *             place stands its SHA-256, 32 bytes, which the answer to it names)
  * In the outbox:
  *   POINTS    0 u64 origin (position of the intake record it came of)   8 u32 part
  *             12 u32 points   16 whole lines of line protocol, each with its newline
@@ -34,6 +36,7 @@ enum bs_record_type {
 enum {
     BS_RECORD_RETAINED = 1, /* MESSAGE: it arrived with the RETAIN flag */
     BS_RECORD_OPEN = 2,     /* POINTS: every row in it will be written again, closed, later */
+    BS_RECORD_DIGESTED = 4, /* MESSAGE: its payload's SHA-256 stands for it */
 };
 
 struct bs_record {
@@ -41,7 +44,7 @@ struct bs_record {
     uint64_t next;     /* of the record behind it */
     struct bs_tick_ms tick;
     uint8_t type;  /* enum bs_record_type */
-    uint8_t flags; /* BS_RECORD_RETAINED, BS_RECORD_OPEN */
+    uint8_t flags; /* BS_RECORD_RETAINED, BS_RECORD_OPEN, BS_RECORD_DIGESTED */
     struct bs_slice body;
 };
 
@@ -59,6 +62,7 @@ struct bs_clock_body {
 
 struct bs_message_body {
     struct bs_slice topic, correlation, payload;
+    struct bs_slice digest; /* in the payload's place (BS_RECORD_DIGESTED), else empty */
 };
 
 struct bs_points_body {
@@ -73,6 +77,7 @@ struct bs_points_body {
 #define BS_CLOCK_BODY_BYTES   9
 #define BS_MESSAGE_HEAD_BYTES 4
 #define BS_POINTS_HEAD_BYTES  16
+#define BS_DIGEST_BYTES       32
 
 /* The most a body may hold: a payload of 64 KiB, or 64 KiB of lines, and what stands before it. */
 #define BS_RECORD_BODY_MAX    (64u * 1024 + 132u * 1024)
@@ -88,7 +93,8 @@ void bs_points_head_write(uint64_t origin, uint32_t part, uint32_t points,
  * format is not ours. Slices point into the record. */
 enum bs_status bs_start_body_read(struct bs_slice body, struct bs_start_body *ret);
 enum bs_status bs_clock_body_read(struct bs_slice body, struct bs_clock_body *ret);
-enum bs_status bs_message_body_read(struct bs_slice body, struct bs_message_body *ret);
+enum bs_status bs_message_body_read(struct bs_slice body, uint8_t flags,
+                                    struct bs_message_body *ret);
 enum bs_status bs_points_body_read(struct bs_slice body, struct bs_points_body *ret);
 
 #endif

@@ -33,6 +33,9 @@ struct bs_config;
 /* One message on config/{kind}/{id}; an empty payload deletes. */
 struct bs_config_arrival {
     struct bs_slice kind, id, payload; /* id matches bs_slice_is_id */
+    /* Of a payload that was too long to be kept, which is empty then: its SHA-256, 32 bytes. Else
+     * empty. */
+    struct bs_slice digest;
     /* False only where the publisher is known not to have asked for it: it costs a warning. To a
      * standing subscription a broker passes the flag on only with MQTT 5's Retain As Published;
      * where that is not so, say true. */
@@ -104,6 +107,10 @@ struct bs_config_entry {
 void bs_config_each(struct bs_config *config,
                     void (*take)(void *context, const struct bs_config_entry *entry),
                     void *context);
+
+/* Of the document in force under that id; not known where it names none or there is none. */
+struct bs_document_rev bs_config_rev(const struct bs_config *config, enum bs_kind kind,
+                                     struct bs_slice id);
 
 /* Documents in force. */
 size_t bs_config_count(const struct bs_config *config);

@@ -15,6 +15,7 @@
 struct cJSON;
 
 #define BS_DOCUMENT_BYTES_MAX (64u * 1024)
+#define BS_DOCUMENT_TOO_LARGE "larger than 64 KiB"
 #define BS_DOCUMENT_DEPTH_MAX 32 /* the deepest document of any kind has four levels */
 
 /* A pointer that would not fit is that of the nearest parent that does. Messages never quote texts

@@ -47,10 +47,6 @@ size_t bs_engine_documents(const struct bs_engine *e);
 /* The configuration in force, to be asked and not to be changed. */
 struct bs_config *bs_engine_config(const struct bs_engine *e);
 
-/* A JSON array of the documents in force that did not arrive at `since` or later. */
-void bs_engine_write_absent(const struct bs_engine *e, struct bs_tick_ms since,
-                            struct bs_buffer *out);
-
 /* wall time − tick, as the records have set it. */
 int64_t bs_engine_offset_ms(const struct bs_engine *e);
 
