@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-/* Neighbours of one name are one phase: what follows a phase has another name, but where a round
- * ends. */
+/* Neighbours of one name are one phase: but where a round ends, another name follows, so that a
+ * stretch of one answer is found in few steps. */
 struct version_phase {
     int64_t until_ms; /* since the round's begin; without a timetable 0 */
     uint32_t name_at, name_length;
@@ -69,7 +69,7 @@ static void copy_phases(struct bs_drill_version *v, const struct bs_drill_docume
         add_phase(v, &drill->phases.at[i]);
     }
     v->rounds = timed ? drill->repeat : 0;
-    if (v->phase_count == 1) { /* rounds of one phase are one long round */
+    if (v->phase_count == 1) { /* so are rounds of one phase */
         v->round_ms *= v->rounds;
         v->phases[0].until_ms = v->round_ms;
         v->rounds = timed;

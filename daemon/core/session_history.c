@@ -141,20 +141,24 @@ void bs_history_settle(struct bs_group_history *h, int64_t now_ms)
 
 /* What documents say. */
 
-static bool says_the_same(const struct bs_interval *a, const struct bs_interval *b)
+static bool newest_says(struct bs_group_history *h, const struct bs_interval *interval)
 {
-    return a->drill == b->drill && a->phase == b->phase;
+    const struct bs_interval *newest = newest_interval(h);
+    return newest && newest->drill == interval->drill && newest->phase == interval->phase;
+}
+
+static void drop_intervals_from(struct bs_group_history *h, int64_t begin_ms)
+{
+    while (newest_interval(h) && newest_interval(h)->begin_ms >= begin_ms)
+        drop_newest_interval(h);
 }
 
 /* Takes over the interval's drill. */
 static void begin_interval(struct bs_group_history *h, const struct bs_interval *interval)
 {
-    const struct bs_interval *newest = newest_interval(h);
-    while (newest && !says_the_same(newest, interval) && newest->begin_ms >= interval->begin_ms) {
-        drop_newest_interval(h);
-        newest = newest_interval(h);
-    }
-    if (newest && says_the_same(newest, interval)) {
+    if (!newest_says(h, interval))
+        drop_intervals_from(h, interval->begin_ms);
+    if (newest_says(h, interval)) {
         drop_drill(h, interval->drill);
         return;
     }
@@ -352,7 +356,7 @@ static void remember_asked(struct bs_group_history *h, const struct bs_session_p
     for (size_t i = 0; i < h->session_count; i++) {
         struct bs_session *s = &h->sessions[i];
         int64_t over = over_ms(s);
-        if (is_open(s) && answer->from_ms <= over && over < answer->until_ms)
+        if (answer->from_ms <= over && over < answer->until_ms)
             s->asked_beyond = true;
     }
 }
@@ -385,23 +389,15 @@ void bs_history_note(struct bs_group_history *h, int64_t time_ms)
 
 /* Forgetting. */
 
-/* Where the oldest interval, which is not the only one, is over. */
-static int64_t oldest_over_ms(const struct bs_group_history *h)
-{
-    int64_t over = over_ms(&h->sessions[0]), next = h->intervals[1].begin_ms;
-    if (h->session_count > 1 && h->sessions[1].first == 1)
-        next = h->sessions[1].start_ms;
-    return over < next ? over : next;
-}
-
 void bs_history_forget(struct bs_group_history *h, int64_t before_ms)
 {
     size_t kept = h->interval_count;
     if (h->deleted_ms <= before_ms)
         while (h->session_count > 0)
             drop_newest_session(h);
-    /* The newest one stays while its document does: it knows that the session began, or closed. */
-    while (h->interval_count > 1 && oldest_over_ms(h) <= before_ms)
+    /* The newest one stays while its document does: it knows that the session began, or closed.
+     * The end of a session says nothing here, for a document may still move it. */
+    while (h->interval_count > 1 && h->intervals[1].begin_ms <= before_ms)
         drop_oldest_interval(h);
     if (h->interval_count < kept)
         h->owner->generation++;

@@ -40,7 +40,8 @@ int bs_drill_version_phase_at(const struct bs_drill_version *v, int64_t since_st
                               struct bs_stretch *ret_since_start);
 
 /* session_history.c: one group's sessions, ascending by start, and their intervals, ascending by
- * session and begin: the newest of both come last. A session has one interval at least. */
+ * session and begin: the newest of both come last. A session has one interval at least, and its
+ * first begins at its start, unless that was lost. */
 struct bs_interval {
     int64_t begin_ms;
     struct bs_drill_version *drill; /* held; NULL: nothing runs */
@@ -82,7 +83,7 @@ void bs_history_close(struct bs_group_history *h, int64_t at_ms);
 /* Closes for good what is silent, or open, for too long by then. */
 void bs_history_settle(struct bs_group_history *h, int64_t now_ms);
 
-/* As bs_sessions_find, _note and _forget, once it is settled. */
+/* As bs_sessions_find, _note (both once it is settled) and _forget. */
 void bs_history_find(struct bs_group_history *h, int64_t time_ms, struct bs_session_place *ret);
 void bs_history_note(struct bs_group_history *h, int64_t time_ms);
 void bs_history_forget(struct bs_group_history *h, int64_t before_ms);

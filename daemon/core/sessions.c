@@ -142,7 +142,6 @@ void bs_sessions_forget(struct bs_sessions *s, struct bs_wall_ms before)
     struct bs_group_history *h, *next;
     HASH_ITER(hh, s->histories, h, next)
     {
-        bs_history_settle(h, before.ms);
         bs_history_forget(h, before.ms);
         if (h->session_count == 0)
             free_history(s, h);

@@ -1,5 +1,5 @@
 /* Histories of groups: one scenario a row, shown as what is in force from which minute on; then
- * times at the edges, and bounds. Random sequences are test_sessions_random.c's. */
+ * times at the edges, and bounds. Random sequences are in test_sessions_random.c. */
 #include "backstep/core/sessions.h"
 
 #include <inttypes.h>
@@ -162,6 +162,9 @@ static const struct scenario scenarios[] = {
      "0:carry 720:-"},
     {"deleted", {DOCUMENT(-5, 0, 60, BACK, "carry"), DELETE(20)}, "0:carry 20:-"},
     {"deleted before it began", {DOCUMENT(-5, 0, 60, BACK, "carry"), DELETE(-1)}, "-"},
+    {"deleted at its start: the same one again is new",
+     {DOCUMENT(-5, 0, 60, BACK, "carry"), DELETE(0), DOCUMENT(9, 0, 60, BACK, "carry")},
+     "0:carry 60:-"},
     {"deleted, and the same start again",
      {DOCUMENT(-5, 0, 60, BACK, "carry"), DELETE(20), DOCUMENT(30, 0, 60, BACK, "carry")},
      "0:carry 20:- 30:carry 60:-"},
@@ -393,8 +396,13 @@ static void test_the_generation(void **state)
         bs_sessions_note(place.history, t, (struct bs_wall_ms){t});
     assert_int_equal(bs_sessions_generation(s), before);
 
-    /* Of a fast clock: beyond the end as yet, which the next step moves. */
+    /* Where nothing runs nothing is noted. */
     int64_t over = find(s, BASE, BASE + 60 * MINUTE).until_ms;
+    bs_sessions_note(place.history, over, (struct bs_wall_ms){over - 1});
+    bs_sessions_note(place.history, BASE - 1, (struct bs_wall_ms){over - 1});
+    assert_int_equal(find(s, BASE, over - 1).until_ms, over);
+
+    /* Of a fast clock: beyond the end as yet, which the next step moves. */
     assert_false(find(s, over, over - 1).running);
     bs_sessions_note(place.history, over - 1, (struct bs_wall_ms){over - 1});
     assert_true(bs_sessions_generation(s) > before);
@@ -473,6 +481,21 @@ static void test_all_groups(void **state)
     bs_sessions_free(s);
 }
 
+/* What was deleted before it began holds no place. */
+static void test_groups_that_never_began(void **state)
+{
+    (void)state;
+    struct bs_sessions *s;
+    assert_int_equal(bs_sessions_new(&s), BS_OK);
+    for (int64_t i = 0; i <= BS_SESSION_GROUPS_MAX; i++) {
+        char name[24];
+        int length = snprintf(name, sizeof name, "g%" PRIi64, i);
+        assert_int_equal(follow_numbered(s, i, 60), BS_OK);
+        bs_sessions_close(s, bs_slice_of(name, (size_t)length), (struct bs_wall_ms){BASE});
+    }
+    bs_sessions_free(s);
+}
+
 static void test_all_drills(void **state)
 {
     (void)state;
@@ -496,7 +519,8 @@ int main(void)
         cmocka_unit_test(test_scenarios),          cmocka_unit_test(test_an_unknown_group),
         cmocka_unit_test(test_to_the_millisecond), cmocka_unit_test(test_the_edges_of_time),
         cmocka_unit_test(test_the_generation),     cmocka_unit_test(test_a_flood_for_one_group),
-        cmocka_unit_test(test_all_groups),         cmocka_unit_test(test_all_drills),
+        cmocka_unit_test(test_all_groups),         cmocka_unit_test(test_groups_that_never_began),
+        cmocka_unit_test(test_all_drills),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
