@@ -1,38 +1,9 @@
 /* Memory that runs out at every single allocation of every arrival: the document is rejected in
- * words, all is as it was, and the same document is accepted a moment later. The linker leads the
- * allocations of ours here (see CMakeLists.txt), cJSON has hooks. */
+ * words, all is as it was, and the same document is accepted a moment later. */
 #include "config_world.h"
+#include "failing_memory.h"
 
 #include <cjson/cJSON.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static int until_failure = -1; /* allocations that still succeed; -1: all do */
-
-static bool fails(void)
-{
-    return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* All that can be asked about the config, as one text. */
 struct picture {
