@@ -10,6 +10,11 @@ struct bs_command {
     int (*run)(int argc, char **argv);
 };
 
+int bs_check_documents(int argc, char **argv);
+int bs_push(int argc, char **argv);
+int bs_get(int argc, char **argv);
+int bs_delete(int argc, char **argv);
+int bs_show_status(int argc, char **argv);
 int bs_simulate(int argc, char **argv);
 int bs_replay(int argc, char **argv);
 

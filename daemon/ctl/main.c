@@ -12,6 +12,11 @@
 const char *argp_program_version = "backstepctl " BACKSTEP_VERSION;
 
 static const struct bs_command commands[] = {
+    {"check", "judge configuration documents, without broker or daemon", bs_check_documents},
+    {"push", "publish configuration documents and wait for the daemon's answers", bs_push},
+    {"get", "print the documents that the broker keeps, or the answers", bs_get},
+    {"delete", "delete configuration documents", bs_delete},
+    {"status", "say how the daemon is", bs_show_status},
     {"simulate", "publish the steps of a class of wearables", bs_simulate},
     {"replay", "publish recorded step tables (CSV)", bs_replay},
 };
