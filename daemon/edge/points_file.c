@@ -1,12 +1,14 @@
-/* Lines of line protocol behind one another in a file. Must never leave half a line in a regular
- * file, nor wait for a pipe's reader. No sync: what a power cut takes of the file is not written
- * again. */
+/* Lines behind one another in a file. Must never leave half a line in a regular file, nor wait for
+ * a pipe's reader. Syncs only where asked to: what a power cut takes of points is not written
+ * again.
+ */
 #include "backstep/edge/points_file.h"
 
 #include "backstep/base/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,9 @@ enum { TAIL_BYTES = 64 * 1024 };
 struct bs_points_file {
     int fd;
     bool regular;
+    bool begun;   /* its name may not be on the disk yet */
+    bool durable; /* it was synced once: what is in it must not be lost */
+    mode_t mode;
     bool torn; /* behind `size` stands part of a line that could not be cut off yet */
     uint64_t size, max_bytes;
     size_t owed; /* of a pipe: how much of the lines handed in last is already in it */
@@ -57,20 +62,22 @@ static enum bs_status open_file(struct bs_points_file *f, int *ret_errno)
     bool regular = stat(f->path, &about) != 0 || S_ISREG(about.st_mode);
     /* O_NONBLOCK: a pipe without a reader is an error and not a wait; and one that we could read
      * ourselves would never lack a reader. */
-    f->fd = open(f->path,
-                 (regular ? O_RDWR : O_WRONLY) | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
+    f->fd =
+        open(f->path, (regular ? O_RDWR : O_WRONLY) | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK,
+             f->mode);
     if (f->fd < 0 || fstat(f->fd, &about) != 0)
         return failed(ret_errno);
     f->regular = regular && S_ISREG(about.st_mode);
     f->size = f->regular ? (uint64_t)about.st_size : 0;
     f->torn = false;
+    f->begun = true;
     if (f->regular && !cut_half_line(f))
         return failed(ret_errno);
     return BS_OK;
 }
 
 enum bs_status bs_points_file_open(struct bs_points_file **ret, const char *path,
-                                   uint64_t max_bytes, int *ret_errno)
+                                   uint64_t max_bytes, mode_t mode, int *ret_errno)
 {
     struct bs_points_file *f = calloc(1, sizeof *f);
     if (!f) {
@@ -79,6 +86,7 @@ enum bs_status bs_points_file_open(struct bs_points_file **ret, const char *path
     }
     f->fd = -1;
     f->max_bytes = max_bytes;
+    f->mode = mode;
     f->path = strdup(path);
     if (!f->path || asprintf(&f->old_path, "%s.1", path) < 0) {
         f->old_path = NULL;
@@ -98,7 +106,7 @@ enum bs_status bs_points_file_open(struct bs_points_file **ret, const char *path
 /* The open file goes on to be used until its successor stands. */
 static enum bs_status rotate(struct bs_points_file *f, int *ret_errno)
 {
-    if (rename(f->path, f->old_path) != 0)
+    if ((f->durable && fdatasync(f->fd) != 0) || rename(f->path, f->old_path) != 0)
         return failed(ret_errno);
     struct bs_points_file before = *f;
     enum bs_status status = open_file(f, ret_errno);
@@ -162,6 +170,32 @@ enum bs_status bs_points_file_write(struct bs_points_file *f, struct bs_slice li
 {
     bs_check(lines.length > 0 && lines.at[lines.length - 1] == '\n');
     return f->regular ? write_regular(f, lines, ret_errno) : write_stream(f, lines, ret_errno);
+}
+
+static int sync_folder(const char *path)
+{
+    char *name = strdup(path);
+    if (!name)
+        return -1;
+    int fd = open(dirname(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(name);
+    int result = fd < 0 ? -1 : fsync(fd);
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return result;
+}
+
+enum bs_status bs_points_file_sync(struct bs_points_file *f, int *ret_errno)
+{
+    if (!f->regular)
+        return BS_OK;
+    if (fdatasync(f->fd) != 0 || (f->begun && sync_folder(f->path) != 0))
+        return failed(ret_errno);
+    f->begun = false;
+    f->durable = true;
+    return BS_OK;
 }
 
 void bs_points_file_close(struct bs_points_file *f)

@@ -282,7 +282,8 @@ static enum bs_status open_file(struct bs_outlet *o, char *ret_error, size_t ret
         return BS_OK;
     int error = 0;
     enum bs_status status = bs_points_file_open(&o->points_file, conf->output.file,
-                                                (uint64_t)conf->output.file_max_mb << 20, &error);
+                                                (uint64_t)conf->output.file_max_mb << 20, 0640,
+                                                &error);
     if (status != BS_OK)
         snprintf(ret_error, ret_error_bytes, "%s: %s", conf->output.file, strerror(error));
     return status;

@@ -39,7 +39,7 @@ static struct bs_points_file *open_at(const char *where, uint64_t max_bytes)
 {
     struct bs_points_file *f = NULL;
     int error = 0;
-    enum bs_status status = bs_points_file_open(&f, where, max_bytes, &error);
+    enum bs_status status = bs_points_file_open(&f, where, max_bytes, 0640, &error);
     if (status != BS_OK)
         fail_msg("%s: %s (%s)", where, bs_status_text(status), strerror(error));
     return f;
@@ -153,7 +153,7 @@ static void a_pipe_goes_on_where_it_stopped(void **state)
     assert_int_equal(mkfifo(path, 0600), 0);
     struct bs_points_file *f = NULL;
     int error = 0;
-    assert_int_equal(bs_points_file_open(&f, path, 10, &error), BS_IO);
+    assert_int_equal(bs_points_file_open(&f, path, 10, 0640, &error), BS_IO);
     assert_int_equal(error, ENXIO);
     int reader = open(path, O_RDONLY | O_NONBLOCK);
     f = open_at(path, 10);
@@ -200,9 +200,9 @@ static void what_cannot_be_opened_says_why(void **state)
     int error = 0;
     char missing[160];
     snprintf(missing, sizeof(missing), "%s/none/points.lp", folder);
-    assert_int_equal(bs_points_file_open(&f, missing, 1 << 20, &error), BS_IO);
+    assert_int_equal(bs_points_file_open(&f, missing, 1 << 20, 0640, &error), BS_IO);
     assert_int_equal(error, ENOENT);
-    assert_int_equal(bs_points_file_open(&f, folder, 1 << 20, &error), BS_IO);
+    assert_int_equal(bs_points_file_open(&f, folder, 1 << 20, 0640, &error), BS_IO);
     assert_int_equal(error, EISDIR);
     assert_null(f);
 }
