@@ -2,6 +2,8 @@
  * line: positions and answers come in, a verdict goes out. */
 #include "backstep/core/delivery.h"
 
+#include "backstep/core/named_lines.h"
+
 #include "backstep/base/check.h"
 
 #include <stdio.h>
@@ -15,11 +17,12 @@ enum {
     ANSWERING_MS = 10000,
 };
 
-enum meaning { DELIVERED, PASSES_BY_ITSELF, MUST_BE_MENDED };
+enum meaning { JUDGED, PASSES_BY_ITSELF, MUST_BE_MENDED };
 
-void bs_delivery_init(struct bs_delivery *d, uint64_t unresolved)
+void bs_delivery_init(struct bs_delivery *d, enum bs_delivery_api api, uint64_t unresolved)
 {
     *d = (struct bs_delivery){
+        .api = api,
         .state = BS_DELIVERY_OK,
         .unresolved = unresolved,
         .resend_from = BS_DELIVERY_NOWHERE,
@@ -28,39 +31,121 @@ void bs_delivery_init(struct bs_delivery *d, uint64_t unresolved)
     };
 }
 
-static bool contains(struct bs_slice text, struct bs_slice word)
+/* What an answer means ------------------------------------------------------------------------ */
+
+static const char *find(struct bs_slice text, struct bs_slice word)
 {
-    return text.length > 0 && memmem(text.at, text.length, word.at, word.length) != NULL;
+    return text.length > 0 ? memmem(text.at, text.length, word.at, word.length) : NULL;
 }
 
-static enum meaning meaning_of(const struct bs_delivery_answer *a)
+/* A quoted line of ours may hold any words: what the server says itself ends before it. */
+static struct bs_slice own_words(struct bs_slice text)
 {
-    static const struct bs_slice no_policy = {"retention policy not found", 26};
+    const char *quote = text.length > 0 ? memchr(text.at, '\'', text.length) : NULL;
+    return quote ? bs_slice_of(text.at, (size_t)(quote - text.at)) : text;
+}
 
+static bool says(const struct bs_delivery_answer *a, struct bs_slice words)
+{
+    return find(own_words(a->error), words) || find(own_words(a->body), words);
+}
+
+static bool must_be_mended(const struct bs_delivery_answer *a)
+{
+    return says(a, BS_SLICE("max-values-per-tag")) || says(a, BS_SLICE("max-series"));
+}
+
+static enum meaning meaning_of(enum bs_delivery_api api, const struct bs_delivery_answer *a)
+{
     switch (a->http_status) {
     case 200:
     case 204:
-        return DELIVERED;
+        return JUDGED;
     case 0:
     case 408:
     case 425:
     case 429:
         return PASSES_BY_ITSELF;
+    case 400:
+        /* InfluxDB 3 has no such limits, and what it quotes ends at no such mark. */
+        return api != BS_DELIVERY_V3 && must_be_mended(a) ? MUST_BE_MENDED : JUDGED;
+    case 401:
+    case 403:
+    case 404:
+        return MUST_BE_MENDED;
     case 500:
         /* InfluxDB 1 says so for ever where the policy does not exist. */
-        if (contains(a->error, no_policy) || contains(a->body, no_policy))
-            return MUST_BE_MENDED;
-        return PASSES_BY_ITSELF;
+        return says(a, BS_SLICE("retention policy not found")) ? MUST_BE_MENDED : PASSES_BY_ITSELF;
     default:
+        if (a->http_status > 400 && a->http_status <= 499)
+            return JUDGED;
         return a->http_status > 500 && a->http_status <= 599 ? PASSES_BY_ITSELF : MUST_BE_MENDED;
     }
 }
 
-/* A gateway that gave up waiting knows no more than we do without an answer. */
+/* The number behind "dropped="; false where there is none. */
+static bool read_dropped(struct bs_slice text, uint32_t *ret)
+{
+    static const struct bs_slice name = {"dropped=", 8};
+    const char *at = find(text, name);
+    if (!at)
+        return false;
+    struct bs_slice rest = bs_slice_after(text, (size_t)(at - text.at) + name.length);
+    uint32_t value = 0, digits = 0;
+    for (; digits < rest.length && rest.at[digits] >= '0' && rest.at[digits] <= '9'; digits++) {
+        if (digits == 9)
+            return false;
+        value = value * 10 + (uint32_t)(rest.at[digits] - '0');
+    }
+    *ret = value;
+    return digits > 0;
+}
+
+static bool is_partial(enum bs_delivery_api api, int http_status)
+{
+    return (api == BS_DELIVERY_V1 && http_status == 400) ||
+           (api == BS_DELIVERY_V2 && http_status == 422);
+}
+
+/* Where the server does not say how many, the lines are looked for one by one, and then it is. */
+static bool are_expired(enum bs_delivery_api api, const struct bs_delivery_answer *a,
+                        uint32_t lines, uint32_t *ret)
+{
+    if (!is_partial(api, a->http_status) || !says(a, BS_SLICE("points beyond retention policy")))
+        return false;
+    uint32_t dropped = 0;
+    if (lines > 1 && !read_dropped(a->error, &dropped) && !read_dropped(a->body, &dropped))
+        return false;
+    *ret = lines == 1 || dropped > lines ? lines : dropped;
+    return true;
+}
+
+static struct bs_delivery_verdict judge(enum bs_delivery_api api,
+                                        const struct bs_delivery_answer *a, uint32_t lines)
+{
+    struct bs_delivery_verdict v = {BS_DELIVERY_BAD, 0};
+    struct bs_named_lines names;
+    if (a->http_status == 200 || a->http_status == 204)
+        v.outcome = BS_DELIVERY_DELIVERED;
+    else if (a->http_status == 413)
+        v.outcome = BS_DELIVERY_TOO_LARGE;
+    else if (are_expired(api, a, lines, &v.expired))
+        v.outcome = BS_DELIVERY_EXPIRED;
+    else if (api == BS_DELIVERY_V3 && (a->http_status == 400 || a->http_status == 422) &&
+             bs_named_lines_begin(&names, a->body))
+        v.outcome = BS_DELIVERY_NAMED;
+    return v;
+}
+
+/* A gateway that gave up waiting knows no more than we do without an answer; nor does InfluxDB 1
+ * where its own write took too long. */
 static bool is_unresolved(const struct bs_delivery_answer *a)
 {
-    return (a->http_status == 0 && a->sent) || a->http_status == 502 || a->http_status == 504;
+    return (a->http_status == 0 && a->sent) || a->http_status == 502 || a->http_status == 504 ||
+           (a->http_status == 500 && says(a, BS_SLICE("timeout")));
 }
+
+/* When to try again --------------------------------------------------------------------------- */
 
 static uint64_t backoff_ms(const struct bs_delivery *d, const struct bs_delivery_answer *a,
                            uint64_t random)
@@ -77,56 +162,18 @@ static uint64_t backoff_ms(const struct bs_delivery *d, const struct bs_delivery
     return random % (ceiling_ms + 1);
 }
 
-/* How many bytes the value of a tag takes: up to a comma or space that is not escaped. */
-static size_t tag_value_length(struct bs_slice text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] == ',' || text.at[i] == ' ')
-            return i;
-        /* In a JSON body the escaping backslash is itself escaped. */
-        while (text.at[i] == '\\' && i + 1 < text.length)
-            i++;
-    }
-    return text.length;
-}
-
-/* Servers quote our lines back; an alias may stand in no topic and no log. */
-static size_t copy_without_alias(char *to, size_t room, struct bs_slice text)
-{
-    static const struct bs_slice tag = {"alias=", 6};
-
-    size_t used = 0;
-    while (text.length > 0 && used < room) {
-        if (bs_slice_starts(text, tag) && room - used > tag.length) {
-            memcpy(to + used, tag.at, tag.length);
-            used += tag.length;
-            to[used++] = '*';
-            text = bs_slice_after(text, tag.length);
-            text = bs_slice_after(text, tag_value_length(text));
-            continue;
-        }
-        char c = text.at[0];
-        to[used++] = c >= 0x20 && c < 0x7f ? c : c == '\n' || c == '\r' ? ' ' : '?';
-        text = bs_slice_after(text, 1);
-    }
-    while (used > 0 && to[used - 1] == ' ')
-        used--;
-    return used;
-}
-
-static void set_error(struct bs_delivery *d, const struct bs_delivery_answer *a)
+static void describe(const struct bs_delivery_answer *a, char ret[BS_DELIVERY_ERROR_MAX + 1])
 {
     size_t used = 0;
     if (a->http_status != 0)
-        used = (size_t)snprintf(d->error, sizeof d->error, "HTTP %d: ", a->http_status);
+        used = (size_t)snprintf(ret, BS_DELIVERY_ERROR_MAX, "HTTP %d: ", a->http_status);
     struct bs_slice said = a->error.length > 0 ? a->error : a->body;
     if (said.length == 0)
         said = a->http_status ? BS_SLICE("no reason given") : BS_SLICE("no answer");
-    used += copy_without_alias(d->error + used, BS_DELIVERY_ERROR_MAX - used, said);
-    d->error[used] = '\0';
+    bs_delivery_quote(said, ret + used, BS_DELIVERY_ERROR_MAX + 1 - used);
 }
 
-static void note_progress(struct bs_delivery *d, struct bs_delivery_batch batch, uint64_t now_ms)
+static void note_judged(struct bs_delivery *d, uint64_t now_ms)
 {
     d->state = BS_DELIVERY_OK;
     d->failures = 0;
@@ -134,29 +181,15 @@ static void note_progress(struct bs_delivery *d, struct bs_delivery_batch batch,
     d->error[0] = '\0';
     if (d->answering_since_ms == BS_DELIVERY_NOWHERE)
         d->answering_since_ms = now_ms;
-    if (d->resend_from != BS_DELIVERY_NOWHERE && batch.until >= d->resend_until) {
-        d->resend_from = BS_DELIVERY_NOWHERE;
-        d->resend_until = BS_DELIVERY_NOWHERE;
-    }
 }
 
-enum bs_delivery_verdict bs_delivery_take(struct bs_delivery *d,
-                                          const struct bs_delivery_answer *answer,
-                                          struct bs_delivery_batch batch, uint64_t now_ms,
-                                          uint64_t random)
+static void note_trouble(struct bs_delivery *d, enum meaning meaning,
+                         const struct bs_delivery_answer *answer, uint64_t now_ms, uint64_t random)
 {
-    bs_check(batch.from < batch.until);
-    enum meaning meaning = meaning_of(answer);
-    if (meaning == DELIVERED) {
-        note_progress(d, batch, now_ms);
-        return BS_DELIVERY_DELIVERED;
-    }
-    /* Only good answers count as a sound connection: what a server that is overloaded or restarting
+    /* Only judgements count as a sound connection: what a server that is overloaded or restarting
      * still holds back comes after its 503. */
     d->answering_since_ms = BS_DELIVERY_NOWHERE;
-    if (is_unresolved(answer) && batch.from < d->unresolved)
-        d->unresolved = batch.from;
-    set_error(d, answer);
+    describe(answer, d->error);
     if (meaning == MUST_BE_MENDED) {
         d->state = BS_DELIVERY_REFUSED;
         d->failures = 0;
@@ -166,7 +199,36 @@ enum bs_delivery_verdict bs_delivery_take(struct bs_delivery *d,
         d->again_ms = now_ms + backoff_ms(d, answer, random);
         d->failures++;
     }
-    return BS_DELIVERY_AGAIN;
+}
+
+struct bs_delivery_verdict bs_delivery_take(struct bs_delivery *d,
+                                            const struct bs_delivery_answer *answer,
+                                            struct bs_delivery_transfer transfer, uint64_t now_ms,
+                                            uint64_t random)
+{
+    bs_check(transfer.from < transfer.until && transfer.lines > 0);
+    enum meaning meaning = meaning_of(d->api, answer);
+    if (meaning == JUDGED) {
+        struct bs_delivery_verdict v = judge(d->api, answer, transfer.lines);
+        note_judged(d, now_ms);
+        if (v.outcome != BS_DELIVERY_DELIVERED)
+            describe(answer, d->complaint);
+        return v;
+    }
+    if (is_unresolved(answer) && transfer.from < d->unresolved)
+        d->unresolved = transfer.from;
+    note_trouble(d, meaning, answer, now_ms, random);
+    return (struct bs_delivery_verdict){BS_DELIVERY_AGAIN, 0};
+}
+
+/* Once more ----------------------------------------------------------------------------------- */
+
+void bs_delivery_pass(struct bs_delivery *d, uint64_t until)
+{
+    if (d->resend_from != BS_DELIVERY_NOWHERE && until >= d->resend_until) {
+        d->resend_from = BS_DELIVERY_NOWHERE;
+        d->resend_until = BS_DELIVERY_NOWHERE;
+    }
 }
 
 uint64_t bs_delivery_go_back_ms(const struct bs_delivery *d)

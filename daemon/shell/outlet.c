@@ -1,5 +1,5 @@
-/* The outlet's life: options, marks, the one timer, dropping, the end. Must never release a record
- * that some sink has not had, unless it was given up and counted. */
+/* The outlet's life: options, marks, the one timer, the end. Must never release a record that some
+ * sink has not had, unless it was given up and counted. */
 #include "outlet_parts.h"
 
 #include "report.h"
@@ -13,9 +13,7 @@
 
 enum {
     PARTS_MAX = 65536, /* records a transfer: 1 MiB of slices */
-    DROP_REPORT_MS = 60000,
     FINISHING_TURN_MS = 20,
-    ROOM_COMING_MS = 1000,
 };
 
 /* Positions ----------------------------------------------------------------------------------- */
@@ -31,7 +29,7 @@ static uint64_t clamp(uint64_t position, uint64_t first, uint64_t head)
 }
 
 /* A sink that is not there has had everything that the other had. */
-static uint64_t slowest(const struct bs_outlet *o)
+uint64_t outlet_slowest(const struct bs_outlet *o)
 {
     if (!o->file.used)
         return o->influx.high;
@@ -40,7 +38,7 @@ static uint64_t slowest(const struct bs_outlet *o)
 
 static uint64_t kept_from(const struct bs_outlet *o)
 {
-    uint64_t at = smaller(slowest(o), bs_delivery_kept_from(&o->delivery));
+    uint64_t at = smaller(outlet_slowest(o), bs_delivery_kept_from(&o->delivery));
     return o->influx.used ? smaller(at, o->influx.at) : at;
 }
 
@@ -67,15 +65,18 @@ static void load_marks(struct bs_outlet *o)
     o->influx.at = o->influx.high = clamp(o->marks[BS_OUTLET_DELIVERED], first, head);
     o->file.at = o->file.high = clamp(o->marks[BS_OUTLET_FILE_WRITTEN], first, head);
     uint64_t unresolved = o->marks[BS_OUTLET_UNRESOLVED];
+    enum bs_delivery_api api =
+        (enum bs_delivery_api)(o->options.conf->influxdb.api - 1 + BS_DELIVERY_V1);
     bool any = o->influx.used && unresolved > 0 && unresolved - 1 < head;
-    bs_delivery_init(&o->delivery, any ? clamp(unresolved - 1, first, head) : BS_DELIVERY_NOWHERE);
-    o->counted = slowest(o);
+    bs_delivery_init(&o->delivery, api,
+                     any ? clamp(unresolved - 1, first, head) : BS_DELIVERY_NOWHERE);
+    o->counted = outlet_slowest(o);
     o->reader = o->counted;
     bs_log_seek(o->options.outbox, o->counted);
     outlet_store_marks(o);
 }
 
-static void release(struct bs_outlet *o)
+void outlet_release(struct bs_outlet *o)
 {
     uint64_t position = kept_from(o);
     if (position <= o->released)
@@ -88,7 +89,7 @@ static void release(struct bs_outlet *o)
 
 static void find_oldest(struct bs_outlet *o)
 {
-    uint64_t at = slowest(o);
+    uint64_t at = outlet_slowest(o);
     struct outlet_record record;
     if (at == o->counted) {
         o->oldest.ms = BS_NEVER_MS;
@@ -132,6 +133,7 @@ static void close_all(struct bs_outlet *o)
         bs_influx_close(o->poster, on_poster_closed, o);
     }
     bs_points_file_close(o->points_file);
+    bs_points_file_close(o->letters.file);
 }
 
 /* While finishing: nothing is left, or what is left cannot go in time. */
@@ -141,8 +143,9 @@ static bool is_finished(const struct bs_outlet *o, bool more)
         return true;
     if (more || o->in_flight)
         return false;
-    bool influx_hopes =
-        o->influx.used && o->influx.high < o->counted && o->delivery.again_ms < o->deadline_ms;
+    bool influx_hopes = o->influx.used && o->influx.high < o->counted &&
+                        o->delivery.again_ms < o->deadline_ms &&
+                        o->letters.again_ms < o->deadline_ms;
     bool file_hopes = o->file.used && o->file.at < o->counted && o->file_error == 0;
     return !influx_hopes && !file_hopes;
 }
@@ -176,7 +179,7 @@ void outlet_turn(struct bs_outlet *o)
     outlet_send(o);
     find_oldest(o);
     outlet_store_marks(o);
-    release(o);
+    outlet_release(o);
     more = more || !outlet_sleep(o);
     if (o->finishing && is_finished(o, more))
         close_all(o);
@@ -196,83 +199,6 @@ void outlet_changed(struct bs_outlet *o)
         o->options.on_change(o->options.context);
 }
 
-/* Dropping ------------------------------------------------------------------------------------ */
-
-/* What stands in the oldest segment for those who have not had it. */
-struct survey {
-    uint64_t points, file_points, influx_points;
-};
-
-static struct survey survey_before(struct bs_outlet *o, uint64_t position)
-{
-    struct survey s = {0};
-    struct outlet_record record;
-    uint64_t had_by_all = slowest(o);
-    for (uint64_t at = had_by_all; at < position && outlet_read(o, at, &record); at = record.next) {
-        if (record.position >= position)
-            break;
-        s.points += record.points;
-        s.file_points += o->file.used && record.position >= o->file.high ? record.points : 0;
-        s.influx_points += o->influx.used && record.position >= o->influx.high ? record.points : 0;
-    }
-    return s;
-}
-
-static void move_past(struct outlet_sink *sink, uint64_t position, uint64_t points)
-{
-    sink->waiting -= points;
-    if (sink->at < position)
-        sink->at = position;
-    if (sink->high < position)
-        sink->high = position;
-}
-
-static void report_drop(struct bs_outlet *o, uint64_t points)
-{
-    o->drop_unreported += points;
-    uint64_t now_ms = outlet_now_ms(o);
-    if (o->drop_report_ms != 0 && now_ms - o->drop_report_ms < DROP_REPORT_MS)
-        return;
-    bs_report(BS_LOG_ERROR, "the outbox is full: its oldest %llu points were dropped",
-              (unsigned long long)o->drop_unreported);
-    o->drop_report_ms = now_ms;
-    o->drop_unreported = 0;
-}
-
-/* The log's own thread deletes the segment and then makes a new one: until both are done a second
- * drop would give up more than is needed. */
-static bool is_room_coming(const struct bs_outlet *o, uint64_t second)
-{
-    return second <= o->released || (bs_log_bytes(o->options.outbox) < o->full_bytes &&
-                                     outlet_now_ms(o) - o->drop_ms < ROOM_COMING_MS);
-}
-
-bool bs_outlet_drop_oldest(struct bs_outlet *outlet)
-{
-    struct bs_outlet *o = outlet;
-    uint64_t second = bs_log_second(o->options.outbox);
-    if (o->closing || second == 0 || second > bs_log_head(o->options.outbox) ||
-        is_room_coming(o, second) || (o->in_flight && o->batch.from < second))
-        return false;
-    while (o->counted < second && outlet_count(o))
-        ;
-    o->full_bytes = bs_log_bytes(o->options.outbox);
-    o->drop_ms = outlet_now_ms(o);
-    struct survey s = survey_before(o, second);
-    move_past(&o->file, second, s.file_points);
-    move_past(&o->influx, second, s.influx_points);
-    if (o->counted < second)
-        o->counted = second;
-    bs_delivery_forget_before(&o->delivery, second);
-    o->marks[BS_OUTLET_DROPPED_POINTS] += s.points;
-    if (s.points > 0)
-        report_drop(o, s.points);
-    outlet_store_marks(o);
-    release(o);
-    bs_outlet_wake(o);
-    return true;
-}
-
 /* Life ---------------------------------------------------------------------------------------- */
 
 static enum bs_status open_file(struct bs_outlet *o, char *ret_error, size_t ret_error_bytes)
@@ -281,9 +207,8 @@ static enum bs_status open_file(struct bs_outlet *o, char *ret_error, size_t ret
     if (!o->file.used)
         return BS_OK;
     int error = 0;
-    enum bs_status status = bs_points_file_open(&o->points_file, conf->output.file,
-                                                (uint64_t)conf->output.file_max_mb << 20, 0640,
-                                                &error);
+    enum bs_status status = bs_points_file_open(
+        &o->points_file, conf->output.file, (uint64_t)conf->output.file_max_mb << 20, 0640, &error);
     if (status != BS_OK)
         snprintf(ret_error, ret_error_bytes, "%s: %s", conf->output.file, strerror(error));
     return status;
@@ -345,6 +270,7 @@ enum bs_status bs_outlet_new(struct bs_outlet **ret, const struct bs_outlet_opti
     bs_random_init(&o->random, options->jitter_seed);
     o->first_wait_ms = o->file_full_since_ms = OUTLET_NEVER_MS;
     o->oldest.ms = BS_NEVER_MS;
+    o->part_max = UINT32_MAX;
     load_marks(o);
     uv_timer_init(options->loop, &o->timer);
     o->timer.data = o;
@@ -353,13 +279,22 @@ enum bs_status bs_outlet_new(struct bs_outlet **ret, const struct bs_outlet_opti
     return BS_OK;
 }
 
+static enum bs_outlet_influx influx_state(const struct bs_outlet *o)
+{
+    if (!o->influx.used)
+        return BS_OUTLET_INFLUX_NONE;
+    if (o->letters.trouble[0])
+        return BS_OUTLET_INFLUX_RETRYING;
+    return BS_OUTLET_INFLUX_OK + (unsigned)o->delivery.state;
+}
+
 void bs_outlet_get_state(const struct bs_outlet *outlet, struct bs_outlet_state *ret)
 {
     const struct bs_outlet *o = outlet;
     uint64_t points = o->file.waiting > o->influx.waiting ? o->file.waiting : o->influx.waiting;
     *ret = (struct bs_outlet_state){
         .points = points,
-        .bytes = o->counted - slowest(o),
+        .bytes = o->counted - outlet_slowest(o),
         .fresh_bytes = bs_log_head(o->options.outbox) - o->counted,
         .oldest = o->oldest,
         .delivered = o->marks[BS_OUTLET_DELIVERED_POINTS],
@@ -367,9 +302,8 @@ void bs_outlet_get_state(const struct bs_outlet *outlet, struct bs_outlet_state 
         .dead_letters = o->marks[BS_OUTLET_DEAD_LETTERS],
         .points_expired = o->marks[BS_OUTLET_EXPIRED_POINTS],
         .transfers = o->transfers,
-        .influx = o->influx.used ? BS_OUTLET_INFLUX_OK + (unsigned)o->delivery.state
-                                 : BS_OUTLET_INFLUX_NONE,
-        .error = o->delivery.error,
+        .influx = influx_state(o),
+        .error = o->letters.trouble[0] ? o->letters.trouble : o->delivery.error,
         .file_error = o->file_error,
     };
 }

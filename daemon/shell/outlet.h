@@ -72,7 +72,8 @@ void bs_outlet_get_state(const struct bs_outlet *outlet, struct bs_outlet_state 
 /* Gives up the oldest segment of the outbox, which is full: counts its points that some sink has
  * not had as dropped. The room comes a moment later, from the log's own thread (its on_change
  * tells); try the append again then. False, and nothing done, while that is still to come, while a
- * part of the segment is in flight (at most the transfer's time-out), or where there is but one
+ * batch that begins in the segment is in flight (until its lines are settled, or a request of it
+ * must wait), or where there is but one
  * segment. */
 bool bs_outlet_drop_oldest(struct bs_outlet *outlet);
 

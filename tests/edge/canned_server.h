@@ -1,5 +1,6 @@
 /* An HTTP server for exact bytes: a thread that reads whole requests, one connection at a time, and
- * answers them from a script. Must know nothing of what it is asked. */
+ * answers them from a script, or as the test's own judge says. Must know nothing of what it is
+ * asked. */
 #ifndef BACKSTEP_TESTS_EDGE_CANNED_SERVER_H
 #define BACKSTEP_TESTS_EDGE_CANNED_SERVER_H
 
@@ -31,7 +32,12 @@ struct canned_step {
     const char *text;
 };
 
+/* The answer to a request's lines; called on the server's thread. */
+typedef struct canned_step (*canned_judge)(void *context, const char *body, size_t length);
+
 struct canned_server {
+    canned_judge judge; /* NULL: the script says */
+    void *judge_context;
     int listener, stop[2];
     unsigned port;
     pthread_t thread;
@@ -217,6 +223,8 @@ static inline void canned_serve(struct canned_server *s, int fd)
         struct canned_step step = number < s->script_length
                                       ? s->script[number]
                                       : (struct canned_step){CANNED_ANSWER, CANNED_204};
+        if (s->judge)
+            step = s->judge(s->judge_context, body ? body : "", length);
         canned_keep(s, head, body, length, step.text && strstr(step.text, " 204 "));
         free(body);
         atomic_fetch_add(&s->requests, 1);

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 struct rig {
-    char folder[64], url[64], file[96];
+    char folder[64], url[64], file[96], letters[96];
     struct canned_server server;
     bool served; /* the server runs */
     struct bs_conf conf;
@@ -101,6 +101,9 @@ static void prepare(struct rig *r, unsigned port)
     r->conf.influxdb.batch_points = 1000;
     r->conf.influxdb.flush_ms = 20;
     r->conf.influxdb.timeout_ms = 400;
+    snprintf(r->letters, sizeof(r->letters), "%s/dead-letters.jsonl", r->folder);
+    r->conf.influxdb.dead_letter_file = r->letters;
+    r->conf.influxdb.dead_letter_max_mb = 64;
     r->conf.output.file_max_mb = 64;
     if (port)
         point_to(r, port);
@@ -198,7 +201,7 @@ static struct bs_outlet_state state_of(const struct rig *r)
     return s;
 }
 
-static void run_until_delivered(struct rig *r, uint64_t points)
+static inline void run_until_delivered(struct rig *r, uint64_t points)
 {
     for (int i = 0; i < 4000 && (state_of(r).delivered < points || state_of(r).points > 0); i++)
         turn(r);
@@ -264,7 +267,7 @@ static void assert_served(const struct rig *r, unsigned first, unsigned beyond)
 }
 
 /* All that stands in the file are the first lines. */
-static void assert_filed(const struct rig *r, unsigned lines)
+static inline void assert_filed(const struct rig *r, unsigned lines)
 {
     char *text = read_file(r->file);
     assert_string_equal(assert_lines(text, 0, lines), "");
