@@ -81,20 +81,20 @@ void bs_engine_arm_sweep(struct bs_engine *e)
         e->next_sweep.ms = e->now.ms + BS_ENGINE_SWEEP_MS;
 }
 
-/* No step of before is accepted, as either kind, whatever size its window has. */
-static struct bs_wall_ms accepted_since(const struct bs_engine *e)
+/* No step before that is accepted, as either kind, whatever size its window has. */
+void bs_engine_forget_sessions(struct bs_engine *e)
 {
     const struct bs_settings *s = bs_config_settings(e->config);
     int64_t lateness_s =
         s->allowed_lateness_s > s->stored_lateness_s ? s->allowed_lateness_s : s->stored_lateness_s;
-    return (struct bs_wall_ms){bs_engine_wall(e).ms -
-                               (lateness_s + BS_SETTINGS_WINDOW_S_MAX) * 1000};
+    int64_t before = bs_engine_wall(e).ms - (lateness_s + BS_SETTINGS_WINDOW_S_MAX) * 1000;
+    bs_sessions_forget(e->sessions, (struct bs_wall_ms){before});
 }
 
 static void sweep(struct bs_engine *e)
 {
     bs_roster_sweep(e->roster, e->windows, e->now);
-    bs_sessions_forget(e->sessions, accepted_since(e));
+    bs_engine_forget_sessions(e);
     e->next_sweep.ms = BS_NEVER_MS;
     if (bs_roster_devices(e->roster) || bs_roster_members(e->roster))
         bs_engine_arm_sweep(e);

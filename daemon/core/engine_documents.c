@@ -55,8 +55,10 @@ static void follow_member(struct bs_engine *e, const struct change *c)
 {
     const union bs_kind_document *before = c->outcome->before, *now = c->outcome->now;
     struct bs_member *m = bs_roster_make_member(e->roster, c->id);
-    if (!m)
+    if (!m) {
+        e->books.config_without_effect++;
         return;
+    }
     m->tagging = (struct bs_tagging){0};
     m->document = now ? &now->member : NULL;
     if (before)
@@ -78,7 +80,12 @@ static void follow_session_of(struct bs_engine *e, struct bs_slice group,
                                    .drill = drill ? &drill->drill : NULL,
                                    .at = bs_engine_wall(e),
                                    .by_drill = by_drill};
-    bs_sessions_follow(e->sessions, &word);
+    enum bs_status status = bs_sessions_follow(e->sessions, &word);
+    if (status == BS_FULL) {
+        bs_engine_forget_sessions(e);
+        status = bs_sessions_follow(e->sessions, &word);
+    }
+    e->books.config_without_effect += status != BS_OK;
 }
 
 static void follow_session(struct bs_engine *e, const struct change *c)

@@ -39,6 +39,9 @@ void bs_engine_apply_settings(struct bs_engine *e);
 /* engine.c: something is held that may have to be forgotten. */
 void bs_engine_arm_sweep(struct bs_engine *e);
 
+/* engine.c: what only steps needed that are not accepted any more goes from the histories. */
+void bs_engine_forget_sessions(struct bs_engine *e);
+
 /* engine_tags.c: the tags of a step of that event time; NULL where memory is out. m->tagging has
  * the session that it belongs to. */
 struct bs_tags *bs_engine_tags(struct bs_engine *e, struct bs_member *m, int64_t time_ms);

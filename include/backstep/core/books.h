@@ -59,6 +59,7 @@ enum bs_step_reason {
     X(config_rejected, "of these, the ones that did not")                                          \
     X(config_deleted, "deletions")                                                                 \
     X(config_unknown_kind, "documents of no known kind")                                           \
+    X(config_without_effect, "accepted ones that found no memory to take effect in")               \
     X(birth_received, "birth messages")                                                            \
     X(birth_rejected, "of these, the ones that were not understood")                               \
     X(state_received, "device state messages")                                                     \
