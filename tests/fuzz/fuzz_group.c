@@ -1,0 +1,10 @@
+/* Any bytes as a document of the kind `group`. */
+#include "kind_document.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    take_bytes(BS_KIND_GROUP, data, size);
+    return 0;
+}
