@@ -1,5 +1,5 @@
-"""Measures backstep and prints one table and one JSON file: cost of a message and of a step, memory,
-latency, restart.
+"""Measures backstep and prints one table and one JSON file: cost of a message, of a step and of a
+document, memory, latency, restart.
 
   bench.py --build FOLDER [--quick] [--only LETTERS]   measure; exits 0 where all could be measured
   bench.py --build FOLDER --check                      hold the counts against baseline.json
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+import changes
 import counts
 import latency
 import restart
@@ -72,25 +73,32 @@ def add_messages(table, build, quick):
 
 
 def add_folds(table, build, quick):
-    """(b) and (d)"""
-    runs = {form: program_json(build, form, 200000 if quick else 1000000)
-            for form in FOLD_TARGETS_NS}
-    for form, run in runs.items():
-        table.add(f"b fold of a step, {FORM_NAMES[form]}", run["ns_per_step"], "ns",
+    """(b) and (d). A class's members have new tags with each phase, and memory is asked for them: the
+    bound of (d) is that of guests, who keep theirs."""
+    runs = {(people, form): program_json(build, people, form, 200000 if quick else 1000000)
+            for people in counts.PEOPLE for form in FOLD_TARGETS_NS}
+    for (people, form), run in runs.items():
+        table.add(f"b fold of a step, {people}, {FORM_NAMES[form]}", run["ns_per_step"], "ns",
                   FOLD_TARGETS_NS[form], **run)
-    for form, count in counts.measure(build).items():
-        table.add(f"b   its instructions, {FORM_NAMES[form]}", count, "")
-    for form, run in runs.items():
-        table.add(f"d allocations in {run['steps']} steps, {FORM_NAMES[form]}", run["allocations"],
-                  "", run["steps"] // 1000)
+    for name, count in counts.measure(build).items():
+        table.add(f"b   its instructions, {name}", count, "")
+    for (people, form), run in runs.items():
+        table.add(f"d allocations in {run['steps']} steps, {people}, {FORM_NAMES[form]}",
+                  run["allocations"], "", run["steps"] // 1000 if people == "guests" else None)
+    run = program_json(build, "documents", 5000)
+    for key, what in (("new_us", "new"), ("changed_us", "changed"), ("again_us", "the same again")):
+        table.add(f"b fold of a member's document, {what}", run[key], "µs", **run)
 
 
 def add_memory(table, build, quick):
     """(c)"""
-    for devices in (1000, 10000) if quick else (1000, 10000, 100000):
-        run = program_json(build, "memory", devices)
-        table.add(f"c memory of an active device, {devices} of them", run["bytes_per_device"], "B",
-                  8192, **run)
+    for people in counts.PEOPLE:
+        for devices in (1000, 10000) if quick else (1000, 10000, 100000):
+            run = program_json(build, people, "memory", devices)
+            table.add(f"c memory of an active device, {devices} {people}",
+                      run["bytes_per_device"], "B", 8192, **run)
+        if people == "members":
+            table.add("c   and of the document it is in", run["document_bytes_per_device"], "B")
 
 
 def add_latency(table, build, quick):
@@ -115,7 +123,19 @@ def add_restart(table, build, quick):
     table.add("f   where no row is in the outbox yet", run["rows_too_s"], "s")
 
 
-PARTS = {"a": add_messages, "b": add_folds, "c": add_memory, "e": add_latency, "f": add_restart}
+def add_changes(table, build, quick):
+    """(g)"""
+    run = changes.measure(build, 10 if quick else 30, 1 if quick else 3)
+    table.add(f"g CPU at {changes.STEPS_PER_S} steps/s, no changes", run["calm_cpu_share"], "s/s")
+    table.add(f"g   and {changes.CHANGES_PER_S} changes of documents/s", run["changing_cpu_share"],
+              "s/s", **run)
+    table.add("g   of it a change, with the rows it opens", run["us_per_change"], "µs")
+    table.add("g push to answer, p50", run["answer_p50_ms"], "ms")
+    table.add("g push to answer, p99", run["answer_p99_ms"], "ms")
+
+
+PARTS = {"a": add_messages, "b": add_folds, "c": add_memory, "e": add_latency, "f": add_restart,
+         "g": add_changes}
 
 
 def load_average():
@@ -151,7 +171,8 @@ def parse_arguments():
     parser.add_argument("--build", required=True, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="a short run, rougher figures")
     parser.add_argument("--only", metavar="LETTERS", default="".join(PARTS),
-                        help="some parts only: a messages, b fold, c memory, e latency, f restart")
+                        help="some parts only: a messages, b fold, c memory, e latency, f restart, "
+                             "g changes")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true",
                       help="compare instruction counts with the recorded ones, within 5 %%")

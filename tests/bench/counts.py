@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 FORMS = ("single", "batch", "binary")
+PEOPLE = ("guests", "members")
 BASELINE = Path(__file__).with_name("baseline.json")
 TOLERANCE = 0.05
 FLAGS = ("CMAKE_BUILD_TYPE", "CMAKE_C_FLAGS", "CMAKE_C_FLAGS_RELEASE", "BACKSTEP_HARDEN",
@@ -44,18 +45,20 @@ def fingerprint(build):
     }
 
 
-def instructions_per_step(build, form):
+def instructions_per_step(build, people, form):
     with tempfile.TemporaryDirectory(prefix="backstep-bench-") as folder:
         done = subprocess.run(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out",
-             "--toggle-collect=fold*", str(Path(build) / "tests" / "bench_fold"), "count", form],
+             "--toggle-collect=fold*", str(Path(build) / "tests" / "bench_fold"), people, "count",
+             form],
             check=True, capture_output=True, text=True)
     collected = re.search(r"Collected : (\d+)", done.stderr)
     return round(int(collected[1]) / json.loads(done.stdout)["steps"], 1)
 
 
 def measure(build):
-    return {form: instructions_per_step(build, form) for form in FORMS}
+    return {f"{people}, {form}": instructions_per_step(build, people, form)
+            for people in PEOPLE for form in FORMS}
 
 
 def write_baseline(build, counts):
@@ -75,7 +78,10 @@ def check(build, counts):
         return ["the fingerprint differs, so nothing is compared:", *said], False
     said, dearer = [], False
     for form, count in counts.items():
-        before = baseline["instructions_per_step"][form]
+        before = baseline["instructions_per_step"].get(form)
+        if before is None:
+            said.append(f"{form}: {count} instructions a step, none recorded")
+            continue
         change = count / before - 1
         verdict = "as before"
         if change > TOLERANCE:

@@ -1,11 +1,13 @@
 /* Cost of the fold per step, from a recorded intake log of 1000 devices that walk at 109 steps a
  * minute: decoding, judging, windows and the rows that are written meanwhile. Also what a device
- * holds, and how often memory is asked for.
+ * holds, how often memory is asked for, and the cost of a document.
  *
- *   fold single|batch|binary [STEPS]   ns a step: median of five passes over the same records
- *   fold count single|batch|binary     one pass and nothing else, for counting instructions
- *   fold memory DEVICES                bytes a device after more than the lateness of walking
+ *   fold PEOPLE FORM [STEPS]      ns a step: median of five passes over the same records
+ *   fold PEOPLE count FORM        one pass and nothing else, for counting instructions
+ *   fold PEOPLE memory DEVICES    bytes a device after more than the lateness of walking
+ *   fold documents COUNT          us a member's document: new, the same again, another
  *
+ * PEOPLE is `guests`, or `members` of classes; FORM `single`, `batch` or `binary`.
  * Prints one JSON object. */
 #include "backstep/base/check.h"
 #include "backstep/core/engine.h"
@@ -91,6 +93,16 @@ __attribute__((noinline)) static void fold(struct bs_engine *engine,
     }
 }
 
+/* Of documents, and by another name: they are no part of what a step costs. */
+__attribute__((noinline)) static void put_in_force(struct bs_engine *engine,
+                                                   const struct bs_record *records, size_t count)
+{
+    struct said said = {0};
+    struct bs_effects effects = {&said, take_line, take_publication};
+    for (size_t i = 0; i < count; i++)
+        bs_engine_step(engine, &records[i], &effects);
+}
+
 static double cpu_ns(void)
 {
     struct timespec now;
@@ -104,20 +116,25 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void record_walk(struct walk *w, enum walk_form form, uint64_t steps)
+/* Gives how many records stand before the first step. */
+static size_t record_walk(struct walk *w, enum walk_people people, enum walk_form form,
+                          uint64_t steps)
 {
-    walk_init(w, form, DEVICES, BEGIN_MS);
+    walk_init(w, form, people, DEVICES, BEGIN_MS);
     walk_add_head(w);
+    size_t head = w->count;
     while (w->steps < steps)
         walk_add_message(w);
     walk_place(w);
+    return head;
 }
 
-static void time_fold(const char *name, enum walk_form form, uint64_t steps)
+static void time_fold(enum walk_people people, const char *name, uint64_t steps)
 {
     struct walk w;
-    record_walk(&w, form, steps + WARM_STEPS);
-    size_t warm = 2 + WARM_STEPS / walk_steps_per_message(form);
+    enum walk_form form = (enum walk_form)walk_form_of(name);
+    size_t warm = record_walk(&w, people, form, steps + WARM_STEPS);
+    warm += WARM_STEPS / walk_steps_per_message(form);
     uint64_t timed = w.steps - WARM_STEPS;
     double costs[5];
     uint64_t asked = 0;
@@ -142,31 +159,39 @@ static void time_fold(const char *name, enum walk_form form, uint64_t steps)
     walk_fini(&w);
 }
 
-static void count_fold(enum walk_form form)
+static void count_fold(enum walk_people people, enum walk_form form)
 {
     struct walk w;
-    record_walk(&w, form, 100000);
+    size_t head = record_walk(&w, people, form, 100000);
     struct bs_engine *engine = new_engine();
     struct said said = {0};
-    fold(engine, w.records, w.count, &said);
+    put_in_force(engine, w.records, head);
+    fold(engine, w.records + head, w.count - head, &said);
     printf("{\"steps\":%llu,\"rows\":%llu}\n", (unsigned long long)w.steps,
            (unsigned long long)said.rows);
     bs_engine_free(engine);
     walk_fini(&w);
 }
 
+static size_t held_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
 /* Records are made and dropped one at a time, so that what is measured is the engine; what the
  * recording itself keeps is there before. */
-static void measure_memory(unsigned devices)
+static void measure_memory(enum walk_people people, unsigned devices)
 {
     struct bs_engine *engine = new_engine();
     struct said said = {0};
     struct walk w;
-    walk_init(&w, WALK_BINARY, devices, BEGIN_MS);
+    walk_init(&w, WALK_BINARY, people, devices, BEGIN_MS);
     walk_add_head(&w);
     walk_place(&w);
+    size_t empty = held_bytes();
     fold(engine, w.records, w.count, &said);
-    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    size_t before = held_bytes();
     const uint64_t rounds = WALKED_MS / (WALK_STEP_MS * WALK_BATCH);
     while (w.messages < rounds * devices) {
         walk_drop(&w);
@@ -174,32 +199,83 @@ static void measure_memory(unsigned devices)
         walk_place(&w);
         fold(engine, w.records, w.count, &said);
     }
-    size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
+    size_t after = held_bytes();
     struct bs_engine_held held;
     bs_engine_get_held(engine, &held);
     bs_check(held.devices == devices);
-    printf("{\"devices\":%u,\"bytes_per_device\":%.0f,\"windows_per_device\":%.1f}\n", devices,
-           (double)(after - before) / devices, (double)held.windows / devices);
+    printf("{\"devices\":%u,\"bytes_per_device\":%.0f,\"document_bytes_per_device\":%.0f,"
+           "\"windows_per_device\":%.1f}\n",
+           devices, (double)(after - before) / devices, (double)(before - empty) / devices,
+           (double)held.windows / devices);
     bs_engine_free(engine);
     walk_fini(&w);
 }
 
+/* All members' documents of that version, folded: us each. */
+static double fold_documents(struct bs_engine *engine, unsigned count, unsigned version)
+{
+    struct walk w;
+    struct said said = {0};
+    walk_init(&w, WALK_SINGLE, WALK_MEMBERS, count, BEGIN_MS);
+    for (unsigned i = 0; i < count; i++)
+        walk_add_member(&w, i, version);
+    walk_place(&w);
+    double began = cpu_ns();
+    fold(engine, w.records, w.count, &said);
+    double took = cpu_ns() - began;
+    walk_fini(&w);
+    return took / count / 1000;
+}
+
+static void time_documents(unsigned count)
+{
+    struct bs_engine *engine = new_engine();
+    struct said said = {0};
+    struct walk w;
+    walk_init(&w, WALK_SINGLE, WALK_GUESTS, 1, BEGIN_MS);
+    walk_add_head(&w);
+    walk_place(&w);
+    fold(engine, w.records, w.count, &said);
+    double new_us = fold_documents(engine, count, 0), again_us[5], changed_us[5];
+    for (unsigned i = 0; i < 5; i++) {
+        again_us[i] = fold_documents(engine, count, i);
+        changed_us[i] = fold_documents(engine, count, i + 1);
+    }
+    qsort(again_us, 5, sizeof again_us[0], by_value);
+    qsort(changed_us, 5, sizeof changed_us[0], by_value);
+    bs_check(bs_engine_books(engine)->config_accepted == 1 + 11 * (uint64_t)count);
+    printf("{\"documents\":%u,\"new_us\":%.2f,\"again_us\":%.2f,\"changed_us\":%.2f}\n", count,
+           new_us, again_us[2], changed_us[2]);
+    bs_engine_free(engine);
+    walk_fini(&w);
+}
+
+static int explain(const char *program)
+{
+    fprintf(stderr,
+            "usage: %s guests|members single|batch|binary [STEPS] | PEOPLE count FORM |\n"
+            "       PEOPLE memory DEVICES | documents COUNT\n",
+            program);
+    return 64;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "memory") == 0) {
-        measure_memory((unsigned)strtoul(argv[2], NULL, 10));
+    uint64_t number = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000000;
+    if (argc == 3 && strcmp(argv[1], "documents") == 0) {
+        time_documents((unsigned)strtoul(argv[2], NULL, 10));
         return 0;
     }
-    if (argc == 3 && strcmp(argv[1], "count") == 0 && walk_form_of(argv[2]) >= 0) {
-        count_fold((enum walk_form)walk_form_of(argv[2]));
-        return 0;
-    }
-    if (argc < 2 || walk_form_of(argv[1]) < 0) {
-        fprintf(stderr, "usage: %s single|batch|binary [STEPS] | count FORM | memory DEVICES\n",
-                argv[0]);
-        return 64;
-    }
-    time_fold(argv[1], (enum walk_form)walk_form_of(argv[1]),
-              argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000);
+    if (argc < 3 || (strcmp(argv[1], "guests") != 0 && strcmp(argv[1], "members") != 0))
+        return explain(argv[0]);
+    enum walk_people people = argv[1][0] == 'g' ? WALK_GUESTS : WALK_MEMBERS;
+    if (argc == 4 && strcmp(argv[2], "memory") == 0)
+        measure_memory(people, (unsigned)number);
+    else if (argc == 4 && strcmp(argv[2], "count") == 0 && walk_form_of(argv[3]) >= 0)
+        count_fold(people, (enum walk_form)walk_form_of(argv[3]));
+    else if (walk_form_of(argv[2]) >= 0)
+        time_fold(people, argv[2], number);
+    else
+        return explain(argv[0]);
     return 0;
 }

@@ -80,7 +80,7 @@ int main(int argc, char **argv)
     uint64_t steps = strtoull(argv[2], NULL, 10);
     uint64_t seconds = (steps / DEVICES / WALK_BATCH + 2) * WALK_BATCH * WALK_STEP_MS / 1000;
     struct walk w;
-    walk_init(&w, WALK_BINARY, DEVICES, bs_clock_wall().ms - (int64_t)seconds * 1000);
+    walk_init(&w, WALK_BINARY, WALK_GUESTS, DEVICES, bs_clock_wall().ms - (int64_t)seconds * 1000);
     for (walk_add_head(&w); w.steps < steps; walk_add_message(&w))
         append_walk(log, &tick, &w);
     append_walk(log, &tick, &w);

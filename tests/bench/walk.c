@@ -3,9 +3,11 @@
 
 #include "backstep/base/check.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define BOOT 2882343476u
 
@@ -23,9 +25,10 @@ unsigned walk_steps_per_message(enum walk_form form)
     return form == WALK_SINGLE ? 1 : WALK_BATCH;
 }
 
-void walk_init(struct walk *w, enum walk_form form, unsigned devices, int64_t begin_ms)
+void walk_init(struct walk *w, enum walk_form form, enum walk_people people, unsigned devices,
+               int64_t begin_ms)
 {
-    *w = (struct walk){.form = form, .devices = devices, .begin_ms = begin_ms};
+    *w = (struct walk){.form = form, .people = people, .devices = devices, .begin_ms = begin_ms};
     bs_random_init(&w->random, 1);
     bs_buffer_init(&w->bytes, SIZE_MAX / 2);
 }
@@ -74,12 +77,59 @@ static void add_start(struct walk *w)
     add_record(w, w->begin_ms, BS_RECORD_START, body);
 }
 
+__attribute__((format(printf, 3, 4))) static void add_document(struct walk *w, const char *name,
+                                                               const char *format, ...)
+{
+    char topic[96], text[512];
+    snprintf(topic, sizeof topic, "backstep/v1/gym/config/%s", name);
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    bs_check(length > 0 && (size_t)length < sizeof text);
+    size_t body = begin_message(w, topic);
+    bs_buffer_add(&w->bytes, bs_slice_of(text, (size_t)length));
+    add_record(w, w->begin_ms, BS_RECORD_MESSAGE, body);
+}
+
+void walk_add_member(struct walk *w, unsigned device, unsigned version)
+{
+    char name[32];
+    snprintf(name, sizeof name, "member/m-%06u", device);
+    add_document(
+        w, name,
+        "{\"alias\":\"Walker %06u.%03u\",\"consent\":\"member\",\"devices\":[\"pod-%06u\"],"
+        "\"groups\":[\"class-%u\"]}",
+        device, version % 1000, device, device / WALK_CLASS_SIZE);
+}
+
+static void add_class(struct walk *w, unsigned number)
+{
+    char name[32], start[32];
+    time_t begin_s = (time_t)(w->begin_ms / 1000);
+    struct tm utc;
+    strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&begin_s, &utc));
+    snprintf(name, sizeof name, "group/class-%u", number);
+    add_document(w, name, "{\"name\":\"Class %u\"}", number);
+    snprintf(name, sizeof name, "session/class-%u", number);
+    add_document(w, name, "{\"drill\":\"back-twenty\",\"start\":\"%s\"}", start);
+}
+
 void walk_add_head(struct walk *w)
 {
     add_start(w);
-    size_t body = begin_message(w, "backstep/v1/gym/config/settings/site");
-    bs_buffer_add_text(&w->bytes, "{\"unknown_devices\":\"guest\",\"max_members\":1000000}");
-    add_record(w, w->begin_ms, BS_RECORD_MESSAGE, body);
+    add_document(w, "settings/site", "{\"unknown_devices\":\"%s\",\"max_members\":1000000}",
+                 w->people == WALK_GUESTS ? "guest" : "ignore");
+    if (w->people == WALK_GUESTS)
+        return;
+    add_document(w, "drill/back-twenty",
+                 "{\"repeat\":100,\"phases\":[{\"name\":\"imprint\",\"direction\":\"B\","
+                 "\"duration_s\":60},{\"name\":\"carry-over\",\"direction\":\"F\","
+                 "\"duration_s\":60}]}");
+    for (unsigned i = 0; i * WALK_CLASS_SIZE < w->devices; i++)
+        add_class(w, i);
+    for (unsigned i = 0; i < w->devices; i++)
+        walk_add_member(w, i, 0);
 }
 
 static int vary(struct bs_random *random, int mean, int spread)

@@ -1,5 +1,6 @@
 /* The recording that the bench measures with: devices that walk at 109 steps a minute, as intake
- * records in memory. The same arguments give the same bytes; no clock is read. */
+ * records in memory; guests, or members of classes that are on. The same arguments give the same
+ * bytes; no clock is read. */
 #ifndef BACKSTEP_TESTS_BENCH_WALK_H
 #define BACKSTEP_TESTS_BENCH_WALK_H
 
@@ -7,14 +8,18 @@
 #include "backstep/base/random.h"
 #include "backstep/base/record.h"
 
-#define WALK_STEP_MS 550
-#define WALK_BATCH   20
+#define WALK_STEP_MS    550
+#define WALK_BATCH      20
+#define WALK_CLASS_SIZE 25 /* members of a class */
+
+enum walk_people { WALK_GUESTS, WALK_MEMBERS };
 
 enum walk_form { WALK_SINGLE, WALK_BATCHED, WALK_BINARY, WALK_FORMS };
 
 /* Records one behind the other, their bodies in one buffer. */
 struct walk {
     enum walk_form form;
+    enum walk_people people;
     unsigned devices;
     int64_t begin_ms; /* tick and wall time of the first record */
     struct bs_random random;
@@ -30,11 +35,16 @@ int walk_form_of(const char *name);
 
 unsigned walk_steps_per_message(enum walk_form form);
 
-void walk_init(struct walk *w, enum walk_form form, unsigned devices, int64_t begin_ms);
+void walk_init(struct walk *w, enum walk_form form, enum walk_people people, unsigned devices,
+               int64_t begin_ms);
 void walk_fini(struct walk *w);
 
-/* The START record and the document that lets guests in. */
+/* The START record and the documents: one that lets guests in, or those of classes, each in a drill
+ * by the timetable, and of members who wear one device each. */
 void walk_add_head(struct walk *w);
+
+/* The document of the member who wears a device; `version` makes others of it, of one length. */
+void walk_add_member(struct walk *w, unsigned device, unsigned version);
 
 /* The next device's next message. */
 void walk_add_message(struct walk *w);
