@@ -1,61 +1,42 @@
 /* Reads a gym's folder for a class of its members. Must never publish what it reads. */
 #include "gym.h"
 
+#include "document_files.h"
 #include "exit_status.h"
 
 #include <cjson/cJSON.h>
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SUFFIX ".json"
-
-/* A whole file of at most a document's size and one byte, so that a larger one is seen as such. */
-static int read_bytes(const char *path, char bytes[BS_DOCUMENT_BYTES_MAX + 1], struct bs_slice *ret)
+/* A document of the folder; false where there is none. */
+static bool find_file(const struct bs_document_files *files, enum bs_kind kind, struct bs_slice id,
+                      const struct bs_document_file **ret)
 {
-    FILE *file = fopen(path, "re");
-    size_t length = file ? fread(bytes, 1, BS_DOCUMENT_BYTES_MAX + 1, file) : 0;
-    bool failed = !file || ferror(file);
-    if (failed)
-        fprintf(stderr, "backstepctl: %s: %s\n", path, strerror(errno));
-    if (file)
-        fclose(file);
-    *ret = bs_slice_of(bytes, length);
-    return failed ? BS_EXIT_NO_INPUT : BS_EXIT_DONE;
+    for (size_t i = 0; i < files->count; i++) {
+        const struct bs_document_file *file = &files->at[i];
+        if (file->place.kind == kind && bs_slice_equal(bs_slice_text(file->place.id), id)) {
+            *ret = file;
+            return true;
+        }
+    }
+    return false;
 }
 
-static int read_file(const char *path, enum bs_kind kind, struct bs_slice id,
-                     union bs_kind_document *ret)
+static int read_document(const struct bs_document_file *file, union bs_kind_document *ret)
 {
-    static char bytes[BS_DOCUMENT_BYTES_MAX + 1];
-    struct bs_slice text;
-    int exit_status = read_bytes(path, bytes, &text);
-    if (exit_status != BS_EXIT_DONE)
-        return exit_status;
     struct cJSON *json = NULL;
     struct bs_document_rev rev;
     struct bs_document_error error;
-    enum bs_status status = bs_document_parse(text, &json, &rev, &error);
+    enum bs_status status =
+        bs_document_parse(bs_slice_of(file->bytes, file->length), &json, &rev, &error);
     if (status == BS_OK)
-        status = bs_kind_read(kind, id, json, ret, &error);
+        status = bs_kind_read(file->place.kind, bs_slice_text(file->place.id), json, ret, &error);
     cJSON_Delete(json);
     if (status == BS_OK)
         return BS_EXIT_DONE;
-    fprintf(stderr, "backstepctl: %s: %s: %s\n", path, error.pointer, error.message);
+    fprintf(stderr, "%s:%s: %s\n", file->path, error.pointer, error.message);
     return status == BS_NO_MEMORY ? BS_EXIT_MEMORY : BS_EXIT_DATA;
-}
-
-static int read_document(const char *folder, enum bs_kind kind, struct bs_slice id,
-                         union bs_kind_document *ret)
-{
-    char *path;
-    if (asprintf(&path, "%s/%s/%.*s" SUFFIX, folder, bs_kind_name(kind), (int)id.length, id.at) < 0)
-        return BS_EXIT_MEMORY;
-    int exit_status = read_file(path, kind, id, ret);
-    free(path);
-    return exit_status;
 }
 
 static bool has_id(const struct bs_ids *ids, struct bs_slice id)
@@ -83,11 +64,10 @@ static int add_device(struct bs_gym *g, struct bs_slice device)
     return BS_EXIT_DONE;
 }
 
-static int add_member(struct bs_gym *g, const char *folder, struct bs_slice group,
-                      struct bs_slice id)
+static int add_member(struct bs_gym *g, const struct bs_document_file *file, struct bs_slice group)
 {
     union bs_kind_document document;
-    int exit_status = read_document(folder, BS_KIND_MEMBER, id, &document);
+    int exit_status = read_document(file, &document);
     if (exit_status != BS_EXIT_DONE)
         return exit_status;
     const struct bs_member_document *member = &document.member;
@@ -97,32 +77,19 @@ static int add_member(struct bs_gym *g, const char *folder, struct bs_slice grou
     return exit_status;
 }
 
-static int is_document(const struct dirent *entry)
+/* The files stand in the order of kinds and ids. */
+static int take_members(struct bs_gym *g, const struct bs_document_files *files,
+                        struct bs_slice group)
 {
-    size_t length = strlen(entry->d_name);
-    return length > strlen(SUFFIX) && strcmp(entry->d_name + length - strlen(SUFFIX), SUFFIX) == 0;
-}
-
-static int load_members(struct bs_gym *g, const char *folder, struct bs_slice group)
-{
-    char *path;
-    if (asprintf(&path, "%s/%s", folder, bs_kind_name(BS_KIND_MEMBER)) < 0)
-        return BS_EXIT_MEMORY;
-    struct dirent **entries = NULL;
-    int count = scandir(path, &entries, is_document, alphasort), exit_status = BS_EXIT_DONE;
-    if (count < 0) {
-        fprintf(stderr, "backstepctl: %s: %s\n", path, strerror(errno));
-        exit_status = BS_EXIT_NO_INPUT;
+    int exit_status = BS_EXIT_DONE;
+    for (size_t i = 0; exit_status == BS_EXIT_DONE && i < files->count; i++) {
+        if (files->at[i].place.kind == BS_KIND_MEMBER)
+            exit_status = add_member(g, &files->at[i], group);
     }
-    free(path);
-    for (int i = 0; i < count; i++) {
-        struct bs_slice id = bs_slice_text(entries[i]->d_name);
-        id.length -= strlen(SUFFIX);
-        if (exit_status == BS_EXIT_DONE)
-            exit_status = add_member(g, folder, group, id);
-        free(entries[i]);
+    if (exit_status == BS_EXIT_DONE && g->device_count == 0) {
+        fprintf(stderr, "backstepctl: no member of group %s has a device\n", group.at);
+        exit_status = BS_EXIT_DATA;
     }
-    free(entries);
     return exit_status;
 }
 
@@ -163,38 +130,58 @@ static void take_timetable(struct bs_gym *g, const struct bs_drill_document *dri
     }
 }
 
-static int load_session(struct bs_gym *g, const char *folder, struct bs_slice group)
+static int take_drill(struct bs_gym *g, const struct bs_document_files *files,
+                      const struct bs_session_document *session)
 {
-    union bs_kind_document session, drill;
-    int exit_status = read_document(folder, BS_KIND_SESSION, group, &session);
+    const struct bs_document_file *file;
+    if (!find_file(files, BS_KIND_DRILL, session->drill, &file)) {
+        fprintf(stderr, "backstepctl: the session's drill, drill/%.*s, is not there\n",
+                (int)session->drill.length, session->drill.at);
+        return BS_EXIT_NO_INPUT;
+    }
+    union bs_kind_document drill;
+    int exit_status = read_document(file, &drill);
+    if (exit_status != BS_EXIT_DONE)
+        return exit_status;
+    const struct bs_phase *phase = phase_by_hand(&drill.drill, session->phase);
+    if (phase)
+        stay_in(g, phase);
+    else
+        take_timetable(g, &drill.drill);
+    bs_kind_free(BS_KIND_DRILL, &drill);
+    return BS_EXIT_DONE;
+}
+
+static int take_session(struct bs_gym *g, const struct bs_document_files *files,
+                        struct bs_slice group)
+{
+    const struct bs_document_file *file;
+    if (!find_file(files, BS_KIND_SESSION, group, &file)) {
+        fprintf(stderr, "backstepctl: session/%s is not there\n", group.at);
+        return BS_EXIT_NO_INPUT;
+    }
+    union bs_kind_document session;
+    int exit_status = read_document(file, &session);
     if (exit_status != BS_EXIT_DONE)
         return exit_status;
     g->start_ms = session.session.start_ms;
     g->end_ms = session.session.end_ms;
-    exit_status = read_document(folder, BS_KIND_DRILL, session.session.drill, &drill);
-    if (exit_status == BS_EXIT_DONE) {
-        const struct bs_phase *phase = phase_by_hand(&drill.drill, session.session.phase);
-        if (phase)
-            stay_in(g, phase);
-        else
-            take_timetable(g, &drill.drill);
-        bs_kind_free(BS_KIND_DRILL, &drill);
-    }
+    exit_status = take_drill(g, files, &session.session);
     bs_kind_free(BS_KIND_SESSION, &session);
     return exit_status;
 }
 
 int bs_gym_load(struct bs_gym *ret, const char *folder, const char *group)
 {
+    struct bs_document_files files = {0};
     struct bs_slice id = bs_slice_text(group);
     *ret = (struct bs_gym){0};
-    int exit_status = load_session(ret, folder, id);
+    int exit_status = bs_document_files_add(&files, folder, NULL);
     if (exit_status == BS_EXIT_DONE)
-        exit_status = load_members(ret, folder, id);
-    if (exit_status == BS_EXIT_DONE && ret->device_count == 0) {
-        fprintf(stderr, "backstepctl: %s: no member of group %s has a device\n", folder, group);
-        exit_status = BS_EXIT_DATA;
-    }
+        exit_status = take_session(ret, &files, id);
+    if (exit_status == BS_EXIT_DONE)
+        exit_status = take_members(ret, &files, id);
+    bs_document_files_fini(&files);
     if (exit_status != BS_EXIT_DONE)
         bs_gym_fini(ret);
     return exit_status;

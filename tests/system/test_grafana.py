@@ -1,5 +1,5 @@
-"""The board "Group drill": its JSON holds together, and each of its queries gives rows from a
-database that the daemon filled.
+"""The board "Group drill": its JSON holds together, and each of its queries gives rows, by group,
+drill and phase, from a database that the daemon filled from a class of the example gym.
 
 Queries are filled in as Grafana does it for InfluxQL. Must never change a query to make it pass.
 """
@@ -7,9 +7,9 @@ Queries are filled in as Grafana does it for InfluxQL. Must never change a query
 import json
 import re
 
+from gym import Gym, push, utc
 from harness import TREE, expect, expect_true, now_ms, wait_for_totals
-from daemon import guest_totals
-from processes import Failure
+from processes import Failure, wait_until
 
 FOLDER = TREE / "configs" / "grafana"
 BOARD = FOLDER / "dashboards" / "backstep" / "group-drill.json"
@@ -53,7 +53,8 @@ def test_structure(case):
 
 def expect_known_variables(board):
     names = {variable["name"] for variable in variables(board)}
-    names |= {"timeFilter", "__interval", "tag_alias", "tag_direction"}
+    names |= {"timeFilter", "__interval", "tag_direction", "tag_group", "tag_drill",
+              "tag_phase"}
     used = set(re.findall(r"\$(\w+)", json.dumps(board["panels"])))
     used |= set(re.findall(r"\$(\w+)", json.dumps(variables(board))))
     expect(sorted(used - names - {"__all"}), [], "variables that nobody defines")
@@ -104,21 +105,78 @@ def expect_rows(influx, panel, target, values, range_ms):
     return rows
 
 
+def walk(case, broker, daemon, gym, group, begin_ms, seconds):
+    sender = case.send("simulate", broker, daemon, name=f"class-{group}", gym=gym.folder,
+                       group=group, start=begin_ms, duration=seconds, speed=0)
+    return gym.sent(sender.wait(), "member")
+
+
+def add(totals, more):
+    for member, directions in more.items():
+        mine = totals.setdefault(member, {})
+        for direction, steps in directions.items():
+            mine[direction] = mine.get(direction, 0) + steps
+
+
+def fill_database(case):
+    """Two classes of the example gym, one after the other: back and forth by the clock 240 to 120 s
+    ago, and up the risers by hand from 100 s ago until now. Gives who went back and forth."""
+    broker, influx = case.broker(), case.influx()
+    daemon = case.daemon(broker.uri, influx).start_online(broker)
+    gym = Gym().copy(case.folder / "gym")
+    now = now_ms()
+    phases = [{**phase, "duration_s": 30} for phase in gym.read("drill", "back-twenty")["phases"]]
+    gym.change("drill", "back-twenty", phases=phases)
+    gym.change("session", "tue-track", start=utc(now / 1000 - 240), end=utc(now / 1000 - 120))
+    gym.change("session", "thu-steps", start=utc(now / 1000 - 100))
+    push(case.build, broker, daemon, gym.folder)
+    back_and_forth = walk(case, broker, daemon, gym, "tue-track", now - 240_000, 120)
+    up = walk(case, broker, daemon, gym, "thu-steps", now - 100_000, 98)
+    both = {member: {**back_and_forth.get(member, {}), **up.get(member, {})}
+            for member in {*back_and_forth, *up}}
+    wait_for_totals(influx, both, 60, daemon)
+    wait_until(lambda: {row["group"] for row in influx.rows(
+        'SELECT sum(steps) FROM group_window GROUP BY "group"')} == {"tue-track", "thu-steps"},
+        30, "rows of both groups", pause=0.5)
+    return influx, sorted(back_and_forth)
+
+
+def shows(panel, value):
+    """What a panel is for: the class that is on now (by hand, up the risers), or the comparison of
+    backward and forward, which is in the other one alone, or both."""
+    on_now = value in ("thu-steps", "step-ups", "one riser")
+    compares = any('"direction" =' in target["query"] for target in panel["targets"])
+    return not compares if on_now else "timeFrom" not in panel
+
+
 def test_queries(case):
-    members = 12
-    broker, influx, daemon = case.line()
-    walked_s = 120
-    truth = case.send("simulate", broker, daemon, members=members, devices=1, speed=0, back=20,
-                      forward=20, duration=walked_s, start=now_ms() - walked_s * 1000).wait()
-    wait_for_totals(influx, guest_totals(truth), 60, daemon)
+    influx, back_and_forth = fill_database(case)
     board = read_board()
     values = choose_all(influx, board)
-    expect(len(values["member"]), members, "members to choose from")
     whole_ms = milliseconds(board["time"]["from"])
     for panel in board["panels"]:
         range_ms = milliseconds(panel["timeFrom"]) if "timeFrom" in panel else whole_ms
         for target in panel["targets"]:
             expect_rows(influx, panel, target, values, range_ms)
-            for member in values["member"] if "repeat" in panel else []:
+            for member in back_and_forth if "repeat" in panel else []:
                 expect_rows(influx, panel, target, {**values, "member": member}, range_ms)
+    for name in ("group", "drill", "phase"):
+        expect_choices(influx, board, name, values, whole_ms)
     case.notes.append(f"{sum(len(panel['targets']) for panel in board['panels'])} queries")
+
+
+def expect_choices(influx, board, name, values, whole_ms):
+    """Each value of a variable alone, all else as it was."""
+    query = next(v["query"] for v in variables(board) if v["name"] == name)
+    found = sorted(row["value"] for row in influx.rows(fill(query, values, 0)))
+    expect_true(len(found) >= 2, f"values of {name}")
+    for value in found:
+        chosen = {**values, name: [value]}
+        for variable in variables(board):
+            rows = influx.rows(fill(variable["query"], chosen, 0))
+            expect_true(rows, f"values of {variable['name']} where {name} is {value}")
+        for panel in (panel for panel in board["panels"] if shows(panel, value)):
+            range_ms = milliseconds(panel["timeFrom"]) if "timeFrom" in panel else whole_ms
+            rows = [influx.rows(fill(target["query"], chosen, range_ms))
+                    for target in panel["targets"]]
+            expect_true(any(rows), f"rows of {panel['title']} where {name} is {value}")
