@@ -8,6 +8,7 @@ status.
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Daemon:
                  **sections):
         self.scene, self.site, self.name = scene, site, name
         self.program = Path(build) / "backstepd"
+        self.state_reader = Path(build) / "tests" / "journal_state"
         self.state = scene.folder / f"{name}-state"
         self.state.mkdir(mode=0o700)
         self.conf = scene.folder / f"{name}.conf"
@@ -85,6 +87,17 @@ class Daemon:
     def log_text(self):
         return self.child.text() if self.child else ""
 
+    def folded(self):
+        """(what is in force, the books) as text: the intake log, folded by the engine itself."""
+        done = subprocess.run([self.state_reader, self.state, self.site], timeout=60,
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failure(f"journal_state ended with {done.returncode}: {done.stderr}")
+        lines = done.stdout.splitlines(keepends=True)
+        return ("".join(line for line in lines if not line.startswith("books ")),
+                {line.split()[1]: int(line.split()[2]) for line in lines
+                 if line.startswith("books ")})
+
     def service(self, broker):
         """The retained document of the daemon about itself, or None."""
         with broker.client() as client:
@@ -110,25 +123,65 @@ class Daemon:
             raise Failure(f"no document of an orderly stop of {pid}, but {document}")
         return document["books"]
 
-    def push(self, broker, kind, name, document, timeout=20):
+    def push(self, broker, kind, name, document, **options):
         """Pushes a configuration document, retained, and gives the daemon's answer to it."""
-        payload = document if isinstance(document, (bytes, str)) else json.dumps(document)
-        mark = os.urandom(8)
-        with broker.client() as client:
-            client.subscribe(self.topic(f"result/{kind}/{name}"))
-            client.publish(self.topic(f"config/{kind}/{name}"), payload, retain=True,
-                           correlation=mark)
-            end = time.monotonic() + timeout
-            while time.monotonic() < end:
-                message = client.receive(1)
-                if message and message.correlation == mark:
-                    return json.loads(message.payload)
-        raise Failure(f"no answer to config/{kind}/{name} within {timeout} s")
+        with Operator(self, broker) as operator:
+            return operator.push(kind, name, document, **options)
 
     def settings(self, broker, **values):
-        answer = self.push(broker, "settings", "site", {"unknown_devices": "guest", **values})
+        with Operator(self, broker) as operator:
+            operator.accept("settings", "site", {"unknown_devices": "guest", **values})
+
+
+class Operator:
+    """One connection that pushes and deletes documents and waits for each answer."""
+
+    def __init__(self, daemon, broker):
+        self.daemon = daemon
+        self.client = broker.client()
+        self.client.subscribe(daemon.topic("result/#"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.client.close()
+
+    def publish_all(self, documents, retain=True, timeout=20):
+        """The payloads of the daemon's answers to (kind, name, payload), each of another place: of
+        two answers on one topic only the newer one is sure to leave the daemon."""
+        marks = [os.urandom(8) for _ in documents]
+        for mark, (kind, name, payload) in zip(marks, documents):
+            self.client.start_publish(self.daemon.topic(f"config/{kind}/{name}"), payload,
+                                      retain=retain, correlation=mark)
+        found, end = {}, time.monotonic() + timeout
+        while not found.keys() >= set(marks) and time.monotonic() < end:
+            message = self.client.receive(1)
+            if message:
+                found[message.correlation] = message.payload
+        for mark, (kind, name, _payload) in zip(marks, documents):
+            if mark not in found:
+                raise Failure(f"no answer to config/{kind}/{name} within {timeout} s")
+        return [found[mark] for mark in marks]
+
+    def publish(self, kind, name, payload, **options):
+        return self.publish_all([(kind, name, payload)], **options)[0]
+
+    def push(self, kind, name, document, **options):
+        payload = document if isinstance(document, (bytes, str)) else json.dumps(document)
+        return json.loads(self.publish(kind, name, payload, **options))
+
+    def accept(self, kind, name, document, **options):
+        """Pushes what must be accepted."""
+        answer = self.push(kind, name, document, **options)
         if not answer["ok"]:
-            raise Failure(f"the settings were rejected: {answer}")
+            raise Failure(f"{kind}/{name} was rejected: {answer}")
+        return answer
+
+    def delete(self, kind, name):
+        answer = self.publish(kind, name, b"")
+        if answer:
+            raise Failure(f"deletion of {kind}/{name} was answered: {answer}")
 
 
 class Sender:

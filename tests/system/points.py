@@ -43,14 +43,18 @@ class PointsFile:
     def __init__(self, path):
         self.paths = [path.with_name(path.name + ".1"), path]
 
-    def rows(self, measurement):
-        newest = {}
+    def lines(self):
+        """All whole lines, in the order in which they were written."""
         for path in self.paths:
             text = path.read_text() if path.exists() else ""
-            whole_lines = text[:text.rfind("\n") + 1].splitlines()
-            newest.update(parse(line) for line in whole_lines
-                          if line.startswith(measurement + ","))
-        return list(newest.values())
+            yield from text[:text.rfind("\n") + 1].splitlines()
+
+    def written(self, measurement):
+        """(key, row) of each time that a row was written."""
+        return [parse(line) for line in self.lines() if line.startswith(measurement + ",")]
+
+    def rows(self, measurement):
+        return list(dict(self.written(measurement)).values())
 
     def step_totals(self):
         totals = {}
