@@ -10,12 +10,15 @@ struct change {
     const struct bs_effects *effects;
 };
 
+/* A change of window_s keeps the boundary that it was given, whatever other setting changes later.
+ */
 static void follow_settings(struct bs_engine *e, const struct change *c)
 {
     const struct bs_settings *s = bs_config_settings(e->config), *old = c->settings_before;
     int64_t max_future =
         s->max_future_ms > old->max_future_ms ? s->max_future_ms : old->max_future_ms;
-    bs_windows_set_size(e->windows, s->window_s * 1000, bs_engine_wall(e), max_future);
+    if (s->window_s != old->window_s)
+        bs_windows_set_size(e->windows, s->window_s * 1000, bs_engine_wall(e), max_future);
     bs_engine_apply_settings(e);
 }
 

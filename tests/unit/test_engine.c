@@ -391,6 +391,24 @@ static void a_changed_window_size_leaves_placed_steps_alone(void **state)
     }
 }
 
+/* The size changes at the first boundary 5 s after its document, not at the first after a later
+ * document that changes something else. */
+static void another_setting_moves_no_boundary(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    w.tick += 9000;
+    world_welcome_guests(&w, ",\"window_s\":1,\"max_future_ms\":0");
+    world_wait(&w, 100);
+    world_welcome_guests(&w, ",\"window_s\":1,\"max_future_ms\":0,\"refresh_s\":3");
+    world_wait(&w, 2000);
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", (long long)w.tick);
+    world_wait(&w, 500000);
+    assert_non_null(strstr(world_lines(&w), "final=true 1795716010000\n"));
+    world_end(&w);
+}
+
 static void a_stepped_clock_ends_what_was_open(void **state)
 {
     (void)state;
@@ -499,6 +517,7 @@ int main(void)
         cmocka_unit_test(bounds_are_counted_and_leave_no_trace),
         cmocka_unit_test(a_changed_window_size_counts_no_step_twice),
         cmocka_unit_test(a_changed_window_size_leaves_placed_steps_alone),
+        cmocka_unit_test(another_setting_moves_no_boundary),
         cmocka_unit_test(a_stepped_clock_ends_what_was_open),
         cmocka_unit_test(who_is_unknown_is_asked_anew_for_each_step),
         cmocka_unit_test(a_live_step_that_comes_again_as_stored_is_a_duplicate),
