@@ -48,7 +48,7 @@ static void drop_reserved(struct bs_config *config, const struct bs_ids *devices
         struct device_name *name = find_name(config, devices->at[i]);
         if (!name || name->given)
             continue;
-        HASH_DELETE(hh, config->devices, name);
+        HASH_DELETE(hh, config->devices, name); /* NOLINT: it is in the table */
         free(name);
     }
 }
@@ -114,7 +114,7 @@ void bs_config_devices_free(struct bs_config *config)
     struct device_name *name, *next;
     HASH_ITER(hh, config->devices, name, next)
     {
-        HASH_DELETE(hh, config->devices, name);
+        HASH_DELETE(hh, config->devices, name); /* NOLINT: the next one was taken before */
         free(name);
     }
 }

@@ -87,14 +87,20 @@ static void link_deleted(struct bs_config *config, struct document *d)
     config->deleted_count++;
 }
 
+static bool is_forgotten(const struct bs_config *config, const struct document *d,
+                         struct bs_wall_ms now)
+{
+    return config->deleted_count > BS_CONFIG_DELETED_MAX ||
+           now.ms - d->deleted_at.ms >= BS_CONFIG_DELETED_REMEMBER_MS;
+}
+
 static void forget_deleted(struct bs_config *config, struct bs_wall_ms now)
 {
-    struct document *first = config->deleted_first;
-    while (first && (config->deleted_count > BS_CONFIG_DELETED_MAX ||
-                     now.ms - first->deleted_at.ms >= BS_CONFIG_DELETED_REMEMBER_MS)) {
-        unlink_deleted(config, first);
-        bs_config_shelf_remove(config, first);
-        first = config->deleted_first;
+    for (struct document *d = config->deleted_first, *next; d && is_forgotten(config, d, now);
+         d = next) {
+        next = d->deleted_after;
+        unlink_deleted(config, d);
+        bs_config_shelf_remove(config, d);
     }
 }
 
