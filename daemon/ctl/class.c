@@ -41,6 +41,7 @@ static int64_t round_ms(const struct bs_class_timetable *t)
 enum bs_direction bs_class_direction(const struct bs_class_timetable *t, int64_t ms)
 {
     int64_t round = round_ms(t), into = ms + t->ahead_ms;
+    bs_check(round > 0);
     if (into < 0)
         return t->phases[0].direction;
     if (t->repeat > 0 && into / round >= t->repeat)
