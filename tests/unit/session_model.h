@@ -256,9 +256,10 @@ static inline struct model_answer model_ask(const struct model *m, int64_t time)
 {
     static const struct model_answer nothing = {false, "", ""};
     const struct model_session *s = model_session_at(m, time);
-    if (!s || time >= model_over(s) || s->paint[model_minute(time)] < 0)
+    int minute = model_minute(time);
+    if (!s || minute < 0 || time >= model_over(s) || s->paint[minute] < 0)
         return nothing;
-    const struct model_said *said = &m->said[s->paint[model_minute(time)]];
+    const struct model_said *said = &m->said[s->paint[minute]];
     const struct model_drill *d = &m->drills[said->drill];
     const char *phase = *said->phase == '?' ? ""
                         : *said->phase      ? said->phase
