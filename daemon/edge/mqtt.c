@@ -276,6 +276,10 @@ enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_public
     connected = mqtt->state.phase == BS_MQTT_SUBSCRIBING || mqtt->state.phase == BS_MQTT_ONLINE;
     if (publication->qos > 0 || connected) {
         status = bs_mqtt_slots_put(&mqtt->slots, publication);
+    }
+    /* Without a connection there is nobody to wake: who has one looks at the slots first. A replay
+     * of a hundred thousand answers would wake the thread for each. */
+    if (connected) {
         pthread_cond_signal(&mqtt->wake);
     }
     pthread_mutex_unlock(&mqtt->lock);
