@@ -171,6 +171,13 @@ class Operator:
         payload = document if isinstance(document, (bytes, str)) else json.dumps(document)
         return json.loads(self.publish(kind, name, payload, **options))
 
+    def accept_all(self, documents):
+        """Pushes (kind, name, document), each of another place; all must be accepted."""
+        payloads = [(kind, name, json.dumps(document)) for kind, name, document in documents]
+        for (kind, name, _document), answer in zip(documents, self.publish_all(payloads)):
+            if not json.loads(answer)["ok"]:
+                raise Failure(f"{kind}/{name} was rejected: {answer}")
+
     def accept(self, kind, name, document, **options):
         """Pushes what must be accepted."""
         answer = self.push(kind, name, document, **options)

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 import re
+import subprocess
 
 import bad_documents
 from bad_documents import IN_FORCE, LEAST, PLACES, PRIVATE
@@ -18,6 +19,7 @@ from harness import expect, expect_balance, expect_true
 from processes import Failure, wait_until
 
 SMALL = {"journal": {"segment_mb": 1}, "mqtt": {"receive_maximum": 8}}
+EXIT_DATA = 65
 
 
 def digest(payload):
@@ -67,33 +69,56 @@ def rounds():
         yield [bad for bad in one_each if bad]
 
 
-def faults_of_round(operator, bads, in_force):
-    payloads = operator.publish_all([(bad.kind, bad.name, bad.payload) for bad in bads])
-    for bad, payload in zip(bads, payloads):
-        yield from faults_of(bad, json.loads(payload), in_force.get((bad.kind, bad.name)))
+def write_document(folder, kind, name, payload):
+    path = folder / kind / f"{name}.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(payload)
+    return path
+
+
+def expect_same_from_check(case, judged):
+    """backstepctl check says of the same documents, in their order, what the daemon has said."""
+    base = case.folder / "documents"
+    paths = [write_document(base / f"good-{kind}-{name}", kind, name,
+                            bad_documents.text_of(document))
+             for (kind, name), document in IN_FORCE.items()]
+    expected = []
+    for number, (bad, error) in enumerate(judged):
+        path = write_document(base / str(number), bad.kind, bad.name, bad.payload)
+        paths.append(path)
+        expected.append(f"{path}:{error['pointer']}: {error['message']}")
+    done = subprocess.run([case.build / "backstepctl", "check", *paths], capture_output=True,
+                          timeout=60, check=False)
+    said = done.stderr.decode().splitlines()
+    expect_no_faults([f"expected {e!r}, found {s!r}" for e, s in zip(expected, said) if e != s])
+    expect((len(said), done.returncode), (len(expected), EXIT_DATA), "lines said, exit status")
 
 
 def test_every_bad_document(case):
+    """The daemon's answers; then backstepctl's, which must be the same."""
     broker = case.broker()
     daemon = case.daemon(broker.uri, **SMALL).start_online(broker)
-    faults, count = [], 0
+    faults, judged = [], []
     with Operator(daemon, broker) as operator:
         in_force = put_in_force(operator)
         before, _books = daemon.folded()
         for number, bads in enumerate(rounds()):
-            count += len(bads)
-            faults += faults_of_round(operator, bads, in_force)
+            payloads = operator.publish_all([(bad.kind, bad.name, bad.payload) for bad in bads])
+            for bad, answer in zip(bads, map(json.loads, payloads)):
+                faults += faults_of(bad, answer, in_force.get((bad.kind, bad.name)))
+                judged.append((bad, answer.get("error")))
             if number % 10 == 0:
                 expect(daemon.folded()[0], before, f"in force up to {bads[-1]}")
     expect_no_faults(faults)
     after, books = daemon.folded()
     expect(after, before, "in force after all of them")
-    expect((books["config_accepted"], books["config_rejected"]), (len(IN_FORCE), count),
+    expect((books["config_accepted"], books["config_rejected"]), (len(IN_FORCE), len(judged)),
            "documents accepted, rejected")
-    expect_true(count >= 150, f"{count} bad documents")
+    expect_true(len(judged) >= 150, f"{len(judged)} bad documents")
     expect_true(PRIVATE not in daemon.log_text(), "no text of a document in the log")
     expect_balance(daemon.stop_for_books(broker))
-    case.notes.append(f"{count} bad documents")
+    expect_same_from_check(case, judged)
+    case.notes.append(f"{len(judged)} bad documents")
 
 
 def test_model_agrees(case):
@@ -140,31 +165,38 @@ def test_ends_of_ranges(case):
                     f"{kind}/{name} {sha256} is in force")
 
 
+# What comes, and whether it is accepted, or else the pointer and the `rev` that is in force.
+COURSE = (
+    (5, True), (5, True), (4, ("/rev", 5)), (7, True), (6, ("/rev", 7)), (None, True), (2, True),
+    (1, ("/rev", 2)), ("delete", None), (1, ("/rev", None)), (0, ("/rev", None)), (2, True),
+    ("delete", None), (None, True), (0, True),
+)
+
+
+def text_of_course(kind, rev):
+    if rev == "delete":
+        return b""
+    return bad_documents.text_of(LEAST[kind] | ({} if rev is None else {"rev": rev}))
+
+
+def outcome(payload):
+    if not payload:
+        return None
+    answer = json.loads(payload)
+    return answer["ok"] or (answer["error"]["pointer"],
+                            answer["in_force"] and answer["in_force"]["rev"])
+
+
 def test_revisions(case):
     """A `rev` below the last one is stale, also below a deleted one; none clears it."""
     broker = case.broker()
     daemon = case.daemon(broker.uri, **SMALL).start_online(broker)
     with Operator(daemon, broker) as operator:
-        operator.accept("drill", "back", LEAST["drill"])
-        for kind, name in PLACES.items():
-            if kind == "drill":
-                operator.delete(kind, name)
-
-            def push(rev, kind=kind, name=name):
-                document = LEAST[kind] | ({} if rev is None else {"rev": rev})
-                answer = operator.push(kind, name, document)
-                return answer["ok"] or (answer["error"]["pointer"], answer["in_force"] and
-                                        answer["in_force"]["rev"])
-
-            course = [(5, True), (5, True), (4, ("/rev", 5)), (7, True), (6, ("/rev", 7)),
-                      (None, True), (2, True), (1, ("/rev", 2)), ("delete", None),
-                      (1, ("/rev", None)), (0, ("/rev", None)), (2, True), ("delete", None),
-                      (None, True), (0, True)]
-            for rev, expected in course:
-                if rev == "delete":
-                    operator.delete(kind, name)
-                else:
-                    expect(push(rev), expected, f"{kind}/{name} with rev {rev}")
+        for rev, expected in COURSE:
+            answers = operator.publish_all([(kind, name, text_of_course(kind, rev))
+                                            for kind, name in PLACES.items()])
+            for place, answer in zip(PLACES, answers):
+                expect(outcome(answer), expected, f"{place} with rev {rev}")
 
 
 def test_warnings(case):

@@ -107,12 +107,11 @@ def withdraw(walk, operator, points, broker, daemon):
 
 
 def test_withdrawn_in_class(case):
-    broker, daemon, points = file_line(case, refresh_s=60, allowed_lateness_s=2, fuse_ms=0)
+    broker, daemon, points = file_line(case, refresh_s=60, allowed_lateness_s=1, fuse_ms=0)
     overheard = broker.client()
     overheard.subscribe("#")
     with Operator(daemon, broker) as operator:
-        for name in [*OTHERS, *LEAVERS]:
-            operator.accept("member", name, member(name))
+        operator.accept_all([("member", name, member(name)) for name in [*OTHERS, *LEAVERS]])
         # A bad document of somebody with a name, for the log and the answers.
         operator.push("member", "other-0", member("other-0") | {"alias": ALIAS + "\\"})
         walk = Walk(broker, daemon)
@@ -159,6 +158,9 @@ GROUPS = {
 }
 
 
+ALONE = [f"alone-{number}" for number in range(6)]
+
+
 def members_of(group):
     own, withheld, _rows = GROUPS[group]
     return [(f"{group}-{number}", "member" if number < own else "group")
@@ -201,18 +203,16 @@ def expect_group_row(row, group):
 def test_rows_of_groups(case):
     broker, daemon, points = file_line(case, refresh_s=1, fuse_ms=0)
     with Operator(daemon, broker) as operator:
-        for group in GROUPS:
-            for name, consent in members_of(group):
-                operator.accept("member", name, member(name, consent, group))
-        for number in range(6):
-            name = f"alone-{number}"
-            operator.accept("member", name, {"consent": "member", "devices": [name]})
+        operator.accept_all([("member", name, member(name, consent, group))
+                             for group in GROUPS for name, consent in members_of(group)])
+        operator.accept_all([("member", name, {"consent": "member", "devices": [name]})
+                             for name in ALONE])
     walk = Walk(broker, daemon)
     wait_for_room_in_window(4)
     window = now_ms() // WINDOW_MS * WINDOW_MS
     for group in GROUPS:
         send_class(walk, group)
-    walk.steps([f"alone-{number}" for number in range(6)], 3)
+    walk.steps(ALONE, 3)
     expect(now_ms() // WINDOW_MS * WINDOW_MS, window, "all of it lies in one window")
     shown = sorted(group for group, (_own, _withheld, rows) in GROUPS.items() if rows)
 
@@ -226,7 +226,6 @@ def test_rows_of_groups(case):
         expect_group_row(rows()[group], group)
     own = {row["member"] for row in points.rows("gait_window")}
     expect(own, {name for group in GROUPS for name, consent in members_of(group)
-                 if consent == "member"} | {f"alone-{number}" for number in range(6)},
-           "members with rows of their own")
+                 if consent == "member"} | {*ALONE}, "members with rows of their own")
     daemon.stop()
     expect(sorted(rows()), shown, "groups with rows at the end")
