@@ -39,7 +39,7 @@ class Generator:
         self.random = random
         self.bad = list(bad_documents.all_bad())
         self.steps = []  # (device, payload), for the ones that come twice
-        self.seq = 0
+        self.seq = {device: 0 for device in DEVICES + STRANGERS}  # few enough to be all remembered
         self.times = set()
 
     def pick(self, most, *values):
@@ -114,9 +114,9 @@ class Generator:
         if self.steps and self.random.random() < 0.05:
             return self.random.choice(self.steps)
         device = self.random.choice(DEVICES + STRANGERS)
-        self.seq += 1
+        self.seq[device] += 1
         stored = {"stored": True} if self.random.random() < 0.1 else {}
-        payload = step_json(1, self.seq, t=self.time(), dir=self.random.choice("FB"), step_ms=500,
+        payload = step_json(1, self.seq[device], t=self.time(), dir=self.random.choice("FB"), step_ms=500,
                             **stored)
         self.steps.append((device, payload))
         return device, payload
