@@ -1,4 +1,4 @@
-"""The real neighbours, private: a mosquitto and an influxd on free loopback ports.
+"""The real neighbours, private: mosquitto, influxd and VictoriaMetrics on free loopback ports.
 
 Each can be stopped, killed and started again on the port and folder it had. Must never use a fixed
 port nor a folder outside the scene's.
@@ -21,7 +21,7 @@ def find_program(name):
 
 
 class Server:
-    """What both have in common: a folder, a port, a process that comes and goes."""
+    """What all have in common: a folder, a port, a process that comes and goes."""
 
     def __init__(self, scene, name):
         self.scene, self.name = scene, name
@@ -156,6 +156,12 @@ class Influx(Server):
             raise Failure(f"{text}: {found['error']}")
         return found.get("series", [])
 
+    def write(self, *lines):
+        """Lines of somebody else's, with timestamps in milliseconds."""
+        query = urllib.parse.urlencode({"db": self.database, "precision": "ms"})
+        urllib.request.urlopen(self.url + "/write?" + query, "\n".join(lines).encode(),
+                               timeout=10).close()
+
     def rows(self, text):
         """The same as a list of dictionaries: the tags of GROUP BY and the columns."""
         return [
@@ -169,3 +175,35 @@ class Influx(Server):
         for row in self.rows("SELECT sum(steps) FROM gait_window GROUP BY member, direction"):
             totals.setdefault(row["member"], {})[row["direction"]] = row["sum"]
         return totals
+
+
+class Victoria(Server):
+    """VictoriaMetrics: another reader of our lines, over the write addresses of v1 and v2."""
+
+    def __init__(self, scene):
+        super().__init__(scene, "victoria-metrics")
+
+    def command(self):
+        return [find_program("victoria-metrics"), f"-httpListenAddr=127.0.0.1:{self.port}",
+                f"-storageDataPath={self.folder}/data", "-retentionPeriod=100y",
+                "-search.latencyOffset=0s", "-memory.allowedBytes=64MB"]
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            return answer.read()
+
+    def ready(self):
+        try:
+            return self.get("/health") == b"OK"
+        except OSError:
+            return False
+
+    def series(self, name):
+        """Each series of that name as it is exported: its tags, values and timestamps."""
+        self.get("/internal/force_flush")
+        query = urllib.parse.urlencode({"match[]": name})
+        return [json.loads(line) for line in self.get("/api/v1/export?" + query).splitlines()]

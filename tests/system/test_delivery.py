@@ -1,0 +1,280 @@
+"""What the database refuses, for a while or for good: nothing is lost, all of it is counted, and
+what it will never take lies beside it.
+
+The oracle is the daemon's own local file, which gets every line. Must never wait for a retry of
+30 s: an operator who has mended the cause sends SIGHUP.
+"""
+
+import json
+import re
+import signal
+import time
+
+from harness import Skip, expect, expect_true, now_ms, step_json
+from points import PointsFile
+from processes import wait_until
+from servers import Influx, Victoria, find_program
+
+DAY_MS = 86_400_000
+
+
+class Written:
+    """The daemon's local file: every line it made, and the newest row of each key."""
+
+    def __init__(self, daemon):
+        self.path = daemon.sections["output"]["file"]
+
+    def lines(self):
+        return self.path.read_text().splitlines()
+
+    def rows(self, measurement):
+        return PointsFile(self.path).rows(measurement)
+
+
+def influx_with(case, **changes):
+    """influxd with these keys added to the sections [data] or [http], `max-…` written `max_…`."""
+    if not find_program("influxd"):
+        raise Skip("influxd is not installed")
+    influx = Influx(case)
+    add_keys(influx, **changes)
+    return influx.start()
+
+
+def add_keys(influx, data="", http=""):
+    text = influx.conf.read_text()
+    influx.conf.write_text(text.replace("[data]", "[data]\n" + data)
+                           .replace("[http]", "[http]\n" + http))
+
+
+def start_daemon(case, broker, target, name="backstepd", **influxdb):
+    """Online, guests welcome, rows every second, every line into a file of its own too."""
+    daemon = case.daemon(broker.uri, target, name=name, site=name,
+                         influxdb={"flush_ms": 100, **influxdb},
+                         output={"file": case.folder / f"{name}.lp"})
+    daemon.start()
+    daemon.settings(broker, refresh_s=1, stored_lateness_s=604_800)
+    return daemon
+
+
+def walk(broker, daemon, devices, seconds, every_s=0.25):
+    """Each device steps on with the values it has."""
+    seq = 0
+    with broker.client() as client:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            seq += 1
+            for device, values in devices.items():
+                client.publish(daemon.topic(f"device/{device}/steps"),
+                               step_json(1, seq, dir="B", **values))
+            time.sleep(every_s)
+    return seq
+
+
+def fresh_document(broker, daemon):
+    """Its document of this moment: it speaks whenever it has read its configuration again."""
+    before = daemon.log_text().count("read again")
+    daemon.child.signal(signal.SIGHUP)
+
+    def online():
+        daemon.expect_running()
+        return daemon.log_text().count("read again") > before and daemon.wait_online(broker)
+
+    return wait_until(online, 10, "backstepd is online again")
+
+
+def settle(broker, daemon):
+    """A document with nothing waiting, and as many lines as it is about."""
+    def settled():
+        before = len(Written(daemon).lines())
+        document = fresh_document(broker, daemon)
+        return document["outbox"]["points"] == 0 and before == len(Written(daemon).lines()) \
+            and document
+
+    return wait_until(settled, 20, "all is delivered", pause=0.5)
+
+
+def expect_outbox(document, written, dead_letters=0, points_expired=0):
+    """Every line is delivered, or counted as what became of it."""
+    outbox = document["outbox"]
+    expect({name: outbox[name] for name in
+            ("points", "delivered", "dropped", "dead_letters", "points_expired")},
+           {"points": 0, "delivered": len(written.lines()) - dead_letters - points_expired,
+            "dropped": 0, "dead_letters": dead_letters, "points_expired": points_expired},
+           f"the outbox of {len(written.lines())} lines; {document['influxdb']}")
+
+
+def letters(daemon):
+    path = daemon.state / "dead-letters.jsonl"
+    if not path.exists():
+        return []
+    expect(path.stat().st_mode & 0o777, 0o600, "mode of the dead letters")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def stored_rows(influx, policy=None):
+    """gait_window as the database has it, by member, direction and window."""
+    place = f'"{policy}".gait_window' if policy else "gait_window"
+    return {(row["member"], row["direction"], row["time"]): row
+            for row in influx.rows(f"SELECT * FROM {place}")}
+
+
+def row_differences(influx, written, wanted=lambda row: True, policy=None):
+    """Where the newest rows of the file that are wanted are not what the database has."""
+    expected = {(row["member"], row["direction"], row["time"]): row
+                for row in written.rows("gait_window") if wanted(row)}
+    found = stored_rows(influx, policy)
+    differences = sorted(str(key) for key in found.keys() ^ expected.keys())
+    for key, row in expected.items():
+        differences += [f"{key}: {name} is {found[key].get(name)}, must be {row[name]}"
+                        for name in row.keys() - {"measurement"}
+                        if key in found and found[key].get(name) != row[name]]
+    return differences
+
+
+def expect_rows(influx, written, wanted=lambda row: True, policy=None):
+    expect_true(written.rows("gait_window"), "rows of gait_window in the file")
+    expect(row_differences(influx, written, wanted, policy), [], "rows that differ")
+
+
+def test_bad_lines(case):
+    """A field that somebody wrote with another type: those rows, and no others, become letters."""
+    broker, influx = case.broker(), influx_with(case)
+    influx.write(f"gait_window,member=other contact_ms=700i {now_ms() - DAY_MS // 2}",
+                 f"gait_window,member=other contact_ms=700i {now_ms()}")
+    daemon = start_daemon(case, broker, influx)
+    devices = {f"plain-{n}": {"step_ms": 550} for n in range(5)}
+    devices |= {f"odd-{n}": {"step_ms": 550, "contact_ms": 700} for n in range(3)}
+    walk(broker, daemon, devices, 2.2)
+    document = settle(broker, daemon)
+    written, found = Written(daemon), letters(daemon)
+    bad = [line for line in written.lines() if re.search("[ ,]contact_ms=", line)]
+    expect_true(len(bad) >= 4, f"rows with the field: {len(bad)}")
+    expect(sorted(letter["line"] for letter in found), sorted(bad), "dead letters")
+    expect([letter for letter in found if set(letter) != {"time", "message", "line"} or
+            "field type conflict" not in letter["message"]], [], "letters of another kind")
+    expect_outbox(document, written, dead_letters=len(bad))
+    expect(document["influxdb"], {"state": "ok", "error": ""}, "what is said of the database")
+    influx.statement("DELETE FROM gait_window WHERE member = 'other'")
+    expect_rows(influx, written, lambda row: "contact_ms" not in row)
+    said = [line for line in daemon.log_text().splitlines() if "dead-letters.jsonl" in line]
+    expect(len(said), 1, f"lines in the log about letters: {said}")
+
+
+def refused(broker, daemon, words):
+    document = daemon.service(broker)
+    found = document and document["influxdb"]
+    return found and found["state"] == "refused" and words in found["error"]
+
+
+def test_refusals(case):
+    """What an operator can mend keeps everything; what came meanwhile follows, in order."""
+    broker = case.broker()
+    influx = influx_with(case, data="max-values-per-tag = 2\n")
+    influx.write(*[f"gait_window,member=m{n} steps=1i {n}" for n in range(2)])
+
+    def more_values():
+        influx.conf.write_text(influx.conf.read_text().replace("per-tag = 2", "per-tag = 100000"))
+        influx.stop()
+        influx.start()
+
+    policy = 'CREATE RETENTION POLICY "late" ON "backstep" DURATION INF REPLICATION 1'
+    rows = {
+        "no-database": ("HTTP 404: database not found", {"database": "later"},
+                        lambda: influx.statement('CREATE DATABASE "later"')),
+        "no-policy": ("HTTP 500: retention policy not found", {"retention_policy": "late"},
+                      lambda: influx.statement(policy)),
+        "no-value": ("max-values-per-tag", {}, more_values),
+    }
+    daemons = {name: start_daemon(case, broker, influx, name, **influxdb)
+               for name, (_, influxdb, _) in rows.items()}
+    for daemon in daemons.values():
+        walk(broker, daemon, {f"pod-{n}": {} for n in range(3)}, 0.6)
+    for name, (words, _, _) in rows.items():
+        wait_until(lambda: refused(broker, daemons[name], words), 20, f"{name}: refused, {words}")
+    for _, _, mend in rows.values():
+        mend()
+    for name, daemon in daemons.items():
+        expect_outbox(settle(broker, daemon), Written(daemon))
+        expect(letters(daemon), [], f"{name}: dead letters")
+    influx.statement("DELETE FROM gait_window WHERE member =~ /^m/")
+    expect_rows(influx, Written(daemons["no-value"]))
+    expect_rows(influx, Written(daemons["no-policy"]), policy="late")
+    influx.database = "later"
+    expect_rows(influx, Written(daemons["no-database"]))
+
+
+def test_older_than_is_kept(case):
+    """Rows of stored steps from before what the retention policy keeps are counted, not kept."""
+    broker, influx = case.broker(), influx_with(case)
+    influx.statement('CREATE RETENTION POLICY "hour" ON "backstep" DURATION 1h REPLICATION 1 '
+                     'SHARD DURATION 1h')
+    daemon = start_daemon(case, broker, influx, retention_policy="hour")
+    with broker.client() as client:
+        for n in range(20):
+            client.publish(daemon.topic("device/pod-1/steps"), step_json(
+                1, n, dir="B", t=now_ms() - 3 * DAY_MS + n * 5000, stored=True))
+    walk(broker, daemon, {"pod-2": {}}, 2)
+    document = settle(broker, daemon)
+    written = Written(daemon)
+    expired = [line for line in written.lines() if ",stored=1" in line]
+    expect_true(len(expired) >= 10, f"rows of stored steps: {len(expired)}")
+    expect_outbox(document, written, points_expired=len(expired))
+    expect(letters(daemon), [], "dead letters")
+    expect_rows(influx, written, lambda row: "stored" not in row, policy="hour")
+
+
+def test_too_large(case):
+    """A server that takes small requests only gets small ones."""
+    broker, influx = case.broker(), influx_with(case, http="max-body-size = 4000\n")
+    daemon = start_daemon(case, broker, influx, gzip="no")
+    walk(broker, daemon, {f"pod-{n}": {"step_ms": 550, "contact_ms": 700} for n in range(40)}, 2)
+    document = settle(broker, daemon)
+    written = Written(daemon)
+    expect_outbox(document, written)
+    expect_true("HTTP 413" in daemon.log_text(), "the server said that it was too large")
+    expect_rows(influx, written)
+
+
+def test_no_stale_row(case):
+    """A server that applies what timed out after it goes on: the newest rows stand in the end."""
+    broker, influx = case.broker(), influx_with(case)
+    daemon = start_daemon(case, broker, influx, timeout_ms=300)
+    for _ in range(6 if case.long else 2):
+        walk(broker, daemon, {f"pod-{n}": {} for n in range(20)}, 0.5)
+        influx.freeze()
+        walk(broker, daemon, {f"pod-{n}": {"step_ms": 500} for n in range(20)}, 1.2)
+        influx.thaw()
+    wait_until(lambda: "once more" in daemon.log_text(), 30, "what had no answer goes once more")
+    written = Written(daemon)
+    wait_until(lambda: not row_differences(influx, written), 10, "the newest rows stand")
+    expect_outbox(settle(broker, daemon), written)
+    expect_rows(influx, written)
+
+
+def expect_victoria(victoria, written, site):
+    """It keeps every value it was ever sent for a moment: the newest one is the largest."""
+    def found():
+        totals = {}
+        for series in victoria.series(f'gait_window_steps{{site="{site}"}}'):
+            for at, value in zip(series["timestamps"], series["values"]):
+                key = (series["metric"]["member"], series["metric"]["direction"], at)
+                totals[key] = max(totals.get(key, 0), value)
+        return totals
+
+    expected = {(row["member"], row["direction"], row["time"]): row["steps"]
+                for row in written.rows("gait_window")}
+    wait_until(lambda: len(found()) >= len(expected), 10, "VictoriaMetrics shows what it has")
+    expect(found(), expected, f"steps by member, direction and window of {site}")
+
+
+def test_another_reader(case):
+    """A second program reads our lines as we mean them, at the addresses of v1 and v2."""
+    if not find_program("victoria-metrics"):
+        raise Skip("victoria-metrics is not installed (a Debian package of that name)")
+    broker, victoria = case.broker(), Victoria(case).start()
+    for api, place in (("v1", {}), ("v2", {"org": "club", "bucket": "steps"})):
+        daemon = start_daemon(case, broker, victoria, name=f"daemon-{api}", api=api, **place)
+        walk(broker, daemon, {f"pod-{n}": {"step_ms": 550} for n in range(10)}, 1.5)
+        document = settle(broker, daemon)
+        expect_outbox(document, Written(daemon))
+        expect_victoria(victoria, Written(daemon), daemon.site)
