@@ -9,7 +9,7 @@ static struct bs_bisection_range *innermost(struct bs_bisection *b)
     return &b->range[b->depth - 1];
 }
 
-static void push(struct bs_bisection *b, uint32_t beyond, int fault)
+static void push(struct bs_bisection *b, uint32_t beyond, enum bs_bisection_fault fault)
 {
     bs_check(b->depth < BS_BISECTION_DEPTH_MAX);
     b->range[b->depth].beyond = beyond;

@@ -71,8 +71,10 @@ struct model_word {
 
 static inline int model_minute(int64_t time_ms)
 {
+    if (time_ms < MODEL_BASE)
+        return -1;
     int64_t minute = (time_ms - MODEL_BASE) / MODEL_MINUTE;
-    return time_ms < MODEL_BASE ? -1 : minute >= MODEL_MINUTES ? MODEL_MINUTES - 1 : (int)minute;
+    return minute >= MODEL_MINUTES ? MODEL_MINUTES - 1 : (int)minute;
 }
 
 static inline struct model_session *model_newest(struct model *m)

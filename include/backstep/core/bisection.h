@@ -41,9 +41,11 @@ enum bs_bisection_result {
     BS_BISECTION_REST_UNKNOWN, /* lines were named, but not to the end: the rest goes again */
 };
 
+enum bs_bisection_fault { BS_BISECTION_UNKNOWN, BS_BISECTION_INFERRED, BS_BISECTION_SHOWN };
+
 struct bs_bisection_range {
     uint32_t beyond;
-    enum { BS_BISECTION_UNKNOWN, BS_BISECTION_INFERRED, BS_BISECTION_SHOWN } fault;
+    enum bs_bisection_fault fault;
 };
 
 struct bs_bisection {
