@@ -146,7 +146,7 @@ static void subscribe_now(struct bs_connection *c)
         /* 2: no retained ones (MQTT 5, 3.8.3.1) */
         response.subscribeOptions.retainHandling = c->options.skip_retained ? 2 : 0;
         for (size_t i = 0; i < count; i++) {
-            qos[i] = 1;
+            qos[i] = c->options.filter_qos;
             each[i] = response.subscribeOptions;
         }
         if (bs_connection_is_v5(c) && count > 1) {

@@ -50,9 +50,11 @@ struct bs_connection_options {
     uint32_t keepalive_s;
     uint32_t give_up_s; /* without progress; 0: never */
     uint64_t seed;      /* of the client id and the back-off's jitter */
-    /* Subscribed at QoS 1 behind every CONNACK. */
+    /* Subscribed behind every CONNACK. QoS 0 takes nothing from who asks again after a lost
+     * connection, and spares the broker a queue, whose bound would cut off what is retained. */
     const char *const *filters;
     size_t filter_count;
+    int filter_qos;
     bool skip_retained; /* MQTT 5: nothing that lies at the broker already is wanted */
     /* Called at least every 100 ms while it waits; true: a stop was requested. */
     bool (*poll)(void *context);

@@ -12,9 +12,9 @@
 #include <unistd.h>
 #include <uthash.h>
 
-/* Documents under way at once: enough to keep the daemon busy, and a tenth of what a broker keeps
- * for a daemon that is away (mosquitto: 1000) before it drops some. */
-#define OPEN_MAX      100u
+/* Documents without an answer at once: enough to keep the daemon busy over a far broker, and half
+ * of what a broker keeps for a daemon that is away (mosquitto: 1000) before it drops some. */
+#define OPEN_MAX      500u
 #define KEY_BYTES_MAX (BS_ID_MAX + sizeof "settings/")
 
 /* What tells our answer from others: this run, this document, this time. */
@@ -30,7 +30,7 @@ struct bs_request {
     char sha256[BS_SHA256_HEX_BYTES];
     struct mark mark;
     /* On this connection. */
-    bool sent, acknowledged;
+    bool open, in_flight;
     bool answered, was_there;
     struct bs_answer answer;
     UT_hash_handle hh;
@@ -49,35 +49,29 @@ struct bs_requests {
     char trouble[256];
 
     /* Under the connection's lock. */
-    size_t answered, open; /* open: published, and not both acknowledged and answered */
-    size_t first_waiting;  /* none before it waits to be published */
+    size_t answered;
+    size_t open, in_flight; /* published, without answer or without PUBACK */
+    size_t first_waiting;   /* none before it waits to be published */
 };
 
 /* ---- what the connection says, its lock held ---- */
-
-static void close_if_done(struct bs_requests *r, struct bs_request *q)
-{
-    if (q->sent && q->acknowledged && q->answered) {
-        q->sent = false;
-        r->open--;
-    }
-}
 
 static void settled(void *context, struct bs_delivery *delivery, bool acknowledged)
 {
     struct bs_requests *r = context;
     struct bs_request *q = (struct bs_request *)delivery;
-    if (!q->sent)
+    if (!q->in_flight)
         return;
+    q->in_flight = false;
+    r->in_flight--;
     if (acknowledged) {
-        q->acknowledged = true;
         bs_connection_note_progress(r->connection);
-        close_if_done(r, q);
-    } else {
-        q->sent = false;
+    } else if (q->open) {
+        q->open = false;
         r->open--;
-        r->first_waiting = 0;
     }
+    if (!q->open && !q->answered)
+        r->first_waiting = 0;
     bs_connection_wake(r->connection);
 }
 
@@ -85,8 +79,8 @@ static void abandoned(void *context)
 {
     struct bs_requests *r = context;
     for (size_t i = 0; i < r->count; i++)
-        r->at[i]->sent = false;
-    r->open = 0;
+        r->at[i]->open = r->at[i]->in_flight = false;
+    r->open = r->in_flight = 0;
     r->first_waiting = 0;
 }
 
@@ -111,7 +105,10 @@ static void take_answer(struct bs_requests *r, struct bs_request *q, const struc
         return;
     q->answered = true;
     r->answered++;
-    close_if_done(r, q);
+    if (q->open) {
+        q->open = false;
+        r->open--;
+    }
     bs_connection_note_progress(r->connection);
     bs_connection_wake(r->connection);
 }
@@ -241,6 +238,7 @@ enum bs_status bs_requests_connect(struct bs_requests *r, struct bs_progress *pr
     bs_broker_connection_options(r->broker, progress, &options);
     options.filters = (const char *const *)r->filters;
     options.filter_count = filter_count;
+    options.filter_qos = look_before ? 0 : 1;
     options.skip_retained = !look_before;
     options.listener = (struct bs_connection_listener){
         .settled = settled, .arrived = arrived, .abandoned = abandoned, .context = r};
@@ -249,10 +247,11 @@ enum bs_status bs_requests_connect(struct bs_requests *r, struct bs_progress *pr
 
 /* ---- the caller's thread ---- */
 
-static uint32_t open_max(const struct bs_requests *r)
+/* With the lock held. */
+static bool has_room(const struct bs_requests *r)
 {
-    uint32_t limit = bs_connection_limit(r->connection);
-    return limit < OPEN_MAX ? limit : OPEN_MAX;
+    return bs_connection_is_online(r->connection) && r->open < OPEN_MAX &&
+           r->in_flight < bs_connection_limit(r->connection);
 }
 
 /* The next one to publish, noted as being published; NULL where there is none, or no room now. */
@@ -260,18 +259,18 @@ static struct bs_request *next_waiting(struct bs_requests *r)
 {
     struct bs_request *found = NULL;
     bs_connection_lock(r->connection);
-    if (bs_connection_is_online(r->connection) && r->open < open_max(r)) {
+    if (has_room(r)) {
         for (; r->first_waiting < r->count && !found; r->first_waiting++) {
             struct bs_request *q = r->at[r->first_waiting];
-            if (!q->answered && !q->sent)
+            if (!q->answered && !q->open && !q->in_flight)
                 found = q;
         }
     }
     if (found) {
-        found->sent = true;
-        found->acknowledged = false;
+        found->open = found->in_flight = true;
         found->mark.time++;
         r->open++;
+        r->in_flight++;
     }
     bs_connection_unlock(r->connection);
     return found;
@@ -298,8 +297,7 @@ static bool send_waiting(struct bs_requests *r)
 /* With the lock held: a callback has come since the last look. */
 static bool has_work(const struct bs_requests *r)
 {
-    return r->answered == r->count || (bs_connection_is_online(r->connection) &&
-                                       r->first_waiting < r->count && r->open < open_max(r));
+    return r->answered == r->count || (has_room(r) && r->first_waiting < r->count);
 }
 
 enum bs_status bs_requests_run(struct bs_requests *r)
