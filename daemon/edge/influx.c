@@ -5,16 +5,16 @@
 #include "backstep/edge/influx.h"
 
 #include "influx_body.h"
+#include "influx_head.h"
 #include "influx_request.h"
 
 #include "backstep/base/check.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <time.h>
 
-enum { BODY_MAX = 16 * 1024, SERVER_ERROR_MAX = 1024 };
+enum { BODY_MAX = 16 * 1024 };
 
 struct bs_influx {
     uv_loop_t *loop;
@@ -31,11 +31,9 @@ struct bs_influx {
     void *closed_context;
 
     /* Of the present answer. */
-    bool head_complete;
-    int64_t retry_after_s;
-    size_t answer_length, server_error_length;
+    struct bs_influx_head head;
+    size_t answer_length;
     char answer[BODY_MAX];
-    char server_error[SERVER_ERROR_MAX];
     char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -54,58 +52,17 @@ static size_t smaller(size_t a, size_t b)
 
 static void reset_answer(struct bs_influx *influx)
 {
-    influx->head_complete = false;
-    influx->retry_after_s = -1;
+    bs_influx_head_reset(&influx->head);
     influx->answer_length = 0;
-    influx->server_error_length = 0;
-}
-
-/* Takes the value out of "Name: value\r\n" where the name is this one. */
-static bool header_is(struct bs_slice line, struct bs_slice name, struct bs_slice *ret_value)
-{
-    if (line.length <= name.length || line.at[name.length] != ':' ||
-        strncasecmp(line.at, name.at, name.length) != 0)
-        return false;
-    struct bs_slice value = bs_slice_after(line, name.length + 1);
-    while (value.length > 0 && (value.at[0] == ' ' || value.at[0] == '\t'))
-        value = bs_slice_after(value, 1);
-    while (value.length > 0 && (unsigned char)value.at[value.length - 1] <= ' ')
-        value.length--;
-    *ret_value = value;
-    return true;
-}
-
-/* Seconds, or a date (RFC 9110, 10.2.3); -1 where it is neither. */
-static int64_t parse_retry_after(struct bs_slice value)
-{
-    char text[64];
-    if (value.length == 0 || value.length >= sizeof text)
-        return -1;
-    memcpy(text, value.at, value.length);
-    text[value.length] = '\0';
-    if (strspn(text, "0123456789") == value.length)
-        return value.length > 9 ? 999999999 : (int64_t)strtol(text, NULL, 10);
-    time_t at = curl_getdate(text, NULL);
-    if (at == -1)
-        return -1;
-    time_t now = time(NULL);
-    return at > now ? (int64_t)(at - now) : 0;
 }
 
 static size_t take_header(char *at, size_t size, size_t count, void *context)
 {
     struct bs_influx *influx = context;
-    struct bs_slice line = bs_slice_of(at, size * count), value;
-    if (bs_slice_starts(line, BS_SLICE("HTTP/"))) {
-        reset_answer(influx); /* what came before was an interim answer */
-    } else if (line.length > 0 && (line.at[0] == '\r' || line.at[0] == '\n')) {
-        influx->head_complete = true;
-    } else if (header_is(line, BS_SLICE("Retry-After"), &value)) {
-        influx->retry_after_s = parse_retry_after(value);
-    } else if (header_is(line, BS_SLICE("X-Influxdb-Error"), &value)) {
-        influx->server_error_length = smaller(value.length, SERVER_ERROR_MAX);
-        memcpy(influx->server_error, value.at, influx->server_error_length);
-    }
+    struct bs_slice line = bs_slice_of(at, size * count);
+    if (bs_slice_starts(line, BS_SLICE("HTTP/")))
+        influx->answer_length = 0;
+    bs_influx_head_take(&influx->head, line, time(NULL));
     return size * count;
 }
 
@@ -143,11 +100,11 @@ static void fill_answer(struct bs_influx *influx, CURLcode code, struct bs_influ
     curl_easy_getinfo(influx->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(influx->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
     *ret = (struct bs_influx_answer){.retry_after_s = -1, .sent_bytes = (uint64_t)sent};
-    if (influx->head_complete && status >= 200) {
+    if (influx->head.complete && status >= 200) {
         ret->http_status = (int)status;
         ret->body = bs_slice_of(influx->answer, influx->answer_length);
-        ret->error = bs_slice_of(influx->server_error, influx->server_error_length);
-        ret->retry_after_s = influx->retry_after_s;
+        ret->error = bs_slice_of(influx->head.error, influx->head.error_length);
+        ret->retry_after_s = influx->head.retry_after_s;
     } else {
         ret->error =
             bs_slice_text(influx->curl_error[0] ? influx->curl_error : curl_easy_strerror(code));

@@ -41,6 +41,8 @@ enum bs_bisection_result {
     BS_BISECTION_REST_UNKNOWN, /* lines were named, but not to the end: the rest goes again */
 };
 
+/* What is known of a range: nothing; that the fault of the one around it must be here; that it
+ * failed as it stands. */
 enum bs_bisection_fault { BS_BISECTION_UNKNOWN, BS_BISECTION_INFERRED, BS_BISECTION_SHOWN };
 
 struct bs_bisection_range {
