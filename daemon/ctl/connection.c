@@ -3,6 +3,7 @@
 #include "connection_parts.h"
 
 #include "backstep/base/check.h"
+#include "backstep/edge/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,6 +171,22 @@ static void schedule_connect(struct bs_connection *c, uint64_t now)
     c->back_off_ms = c->back_off_ms * 2 < BACK_OFF_LAST_MS ? c->back_off_ms * 2 : BACK_OFF_LAST_MS;
 }
 
+/* Where no CONNECT was answered: Paho does not tell whose certificate was refused. */
+static void explain_now(struct bs_connection *c)
+{
+    char why[sizeof c->trouble];
+    struct bs_tls_broker broker = {.uri = c->options.uri,
+                                   .ca_file = c->options.ca_file,
+                                   .cert_file = c->options.cert_file,
+                                   .key_file = c->options.key_file};
+    if (bs_tls_explain(&broker, why, sizeof why) != BS_REFUSED)
+        return;
+    pthread_mutex_lock(&c->lock);
+    memcpy(c->trouble, why, sizeof why);
+    c->refused = c->connects == 0;
+    pthread_mutex_unlock(&c->lock);
+}
+
 typedef void move(struct bs_connection *c);
 
 /* With the lock held: what is to be done now, noted as being done; NULL: nothing. */
@@ -181,6 +198,10 @@ static move *next_move(struct bs_connection *c)
     }
     if (c->phase != BS_CONNECTION_CLOSED || c->refused)
         return NULL;
+    if (c->unexplained) {
+        c->unexplained = false;
+        return explain_now;
+    }
     uint64_t now = bs_connection_now_ns();
     if (c->connect_at_ns == UINT64_MAX)
         schedule_connect(c, now);

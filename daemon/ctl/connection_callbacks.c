@@ -85,6 +85,14 @@ static void refuse_connection(struct bs_connection *c, bool for_good, const char
     pthread_mutex_unlock(&c->lock);
 }
 
+static void note_unanswered(struct bs_connection *c, const char *why)
+{
+    bs_connection_close(c, why);
+    pthread_mutex_lock(&c->lock);
+    c->unexplained = true;
+    pthread_mutex_unlock(&c->lock);
+}
+
 /* Only of a failure with this message is Paho's code what the broker said. */
 static bool broker_said_no(const char *message)
 {
@@ -94,7 +102,7 @@ static bool broker_said_no(const char *message)
 static void on_connect_failure5(void *context, MQTTAsync_failureData5 *data)
 {
     if (!broker_said_no(data->message)) {
-        bs_connection_close(context, data->message);
+        note_unanswered(context, data->message);
         return;
     }
     switch (data->code) {
@@ -127,7 +135,7 @@ static void on_connect_failure(void *context, MQTTAsync_failureData *data)
     if (broker_said_no(data->message) && data->code >= 1 && data->code <= 5)
         refuse_connection(context, data->code != 3, refusals[data->code]);
     else
-        bs_connection_close(context, data->message);
+        note_unanswered(context, data->message);
 }
 
 /* ---- subscribing and receiving ---- */

@@ -34,7 +34,8 @@ struct bs_connection {
     uint64_t progress_ns;
     uint64_t connect_at_ns; /* UINT64_MAX: not settled yet */
     uint32_t back_off_ms;
-    bool refused; /* for good */
+    bool refused;     /* for good */
+    bool unexplained; /* no CONNECT was answered: TLS may be the reason */
     /* The last publication that was refused, and why. Only the caller's thread knows that its topic
      * still lives: it makes the sentence. */
     const struct bs_delivery *refused_delivery;

@@ -1,5 +1,5 @@
-/* The rules between several settings. Each names the line of a setting that takes part, so that the
- * message leads somewhere. */
+/* The rules between several settings, and what the files they name must hold. Each names the line
+ * of a setting that takes part, so that the message leads somewhere. */
 #include "conf_parts.h"
 
 #define AT(section, field) offsetof(struct bs_conf, section.field)
@@ -61,6 +61,34 @@ static bool check_mqtt(struct conf_loading *l)
     return true;
 }
 
+static bool check_authority_file(struct conf_loading *l, const char *section, size_t offset,
+                                 const char *path)
+{
+    char why[CONF_WHY_BYTES];
+    struct conf_tls_files files = {.ca = path};
+    return !path || bs_conf_tls_fits(&files, why) ||
+           bs_conf_fail(l, bs_conf_line_of(l, offset), "[%s] ca_file: %s", section, why);
+}
+
+static bool check_own_certificate(struct conf_loading *l)
+{
+    char why[CONF_WHY_BYTES];
+    struct conf_tls_files files = {.cert = l->conf->mqtt.cert_file, .key = l->conf->mqtt.key_file};
+    return !files.cert || bs_conf_tls_fits(&files, why) ||
+           bs_conf_fail(l, later_line(l, AT(mqtt, cert_file), AT(mqtt, key_file)),
+                        "[mqtt] cert_file and key_file cannot be used: %s (not a key, one with a "
+                        "password, or not the certificate's?)",
+                        why);
+}
+
+static bool check_tls_files(struct conf_loading *l)
+{
+    const struct bs_conf *c = l->conf;
+    return check_authority_file(l, "mqtt", AT(mqtt, ca_file), c->mqtt.ca_file) &&
+           check_own_certificate(l) &&
+           check_authority_file(l, "influxdb", AT(influxdb, ca_file), c->influxdb.ca_file);
+}
+
 static bool check_influxdb(struct conf_loading *l)
 {
     const struct bs_conf *c = l->conf;
@@ -79,5 +107,5 @@ static bool check_influxdb(struct conf_loading *l)
 bool bs_conf_check(struct conf_loading *l)
 {
     return check_site(l) && check_journal(l) && check_in_flight(l) && check_mqtt(l) &&
-           check_influxdb(l);
+           check_influxdb(l) && check_tls_files(l);
 }

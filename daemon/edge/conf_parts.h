@@ -44,6 +44,14 @@ bool bs_conf_data_path(const char *value, char **ret, char ret_why[CONF_WHY_BYTE
 bool bs_conf_credential_path(const char *value, char **ret, char ret_why[CONF_WHY_BYTES]);
 bool bs_conf_secret(const char *value, char **ret, char ret_why[CONF_WHY_BYTES]);
 
+/* Certificates of authorities, or our own certificate and its key; the rest NULL. */
+struct conf_tls_files {
+    const char *ca, *cert, *key;
+};
+
+/* False with a reason where TLS cannot use them. Reads the files as they are now. */
+bool bs_conf_tls_fits(const struct conf_tls_files *files, char ret_why[CONF_WHY_BYTES]);
+
 /* The rules between several settings. */
 bool bs_conf_check(struct conf_loading *l);
 

@@ -96,7 +96,7 @@ void bs_mqtt_note_broken(struct bs_mqtt *mqtt, const char *what, const char *why
 {
     char text[sizeof(mqtt->reason)];
 
-    snprintf(text, sizeof(text), "%s: %.100s", what, why);
+    snprintf(text, sizeof(text), "%s: %.200s", what, why);
     bs_mqtt_note(mqtt, BS_MQTT_EVENT_BROKEN, text);
 }
 

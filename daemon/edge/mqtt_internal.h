@@ -49,9 +49,10 @@ struct bs_mqtt {
     /* Under `lock`. */
     enum bs_mqtt_wish wish;
     unsigned events;
-    char reason[160], tls_reason[128];
-    char refusal[160];    /* of a publication on this link: why the broker may end it */
-    bool broker_answered; /* this link got a CONNACK, of whatever kind */
+    char reason[BS_MQTT_ERROR_BYTES], tls_reason[128];
+    char
+        refusal[BS_MQTT_ERROR_BYTES]; /* of a publication on this link: why the broker may end it */
+    bool broker_answered;             /* this link got a CONNACK, of whatever kind */
     struct bs_mqtt_state state;
     struct bs_mqtt_slots slots;
     struct bs_mqtt_flight flights[BS_MQTT_FLIGHTS_MAX];

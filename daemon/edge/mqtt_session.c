@@ -96,6 +96,25 @@ static uint64_t answer_deadline(const struct bs_mqtt *mqtt)
     return limited && mqtt->config_until_ns < deadline_ns ? mqtt->config_until_ns : deadline_ns;
 }
 
+/* A broker that sent a CONNACK said itself what it has against us. */
+static void explain_failure(struct bs_mqtt *mqtt)
+{
+    char why[sizeof(mqtt->reason) - 32], text[sizeof(mqtt->reason)];
+    bool asked;
+
+    pthread_mutex_lock(&mqtt->lock);
+    asked =
+        mqtt->options.explain != NULL && !mqtt->broker_answered && mqtt->wish == BS_MQTT_WISH_RUN;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (!asked || !mqtt->options.explain(mqtt->options.context, why, sizeof(why))) {
+        return;
+    }
+    snprintf(text, sizeof(text), "no connection: %s", why);
+    pthread_mutex_lock(&mqtt->lock);
+    memcpy(mqtt->reason, text, sizeof(text));
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
 static bool connect_link(struct bs_mqtt *mqtt)
 {
     set_phase(mqtt, BS_MQTT_CONNECTING);
@@ -104,6 +123,7 @@ static bool connect_link(struct bs_mqtt *mqtt)
     }
     if (!bs_mqtt_link_connect(mqtt) ||
         !await(mqtt, BS_MQTT_EVENT_CONNECTED, answer_deadline(mqtt))) {
+        explain_failure(mqtt);
         return false;
     }
     pthread_mutex_lock(&mqtt->lock);
@@ -122,7 +142,7 @@ static bool subscribe_one(struct bs_mqtt *mqtt, const char *topic)
         return true;
     }
     pthread_mutex_lock(&mqtt->lock);
-    snprintf(text, sizeof(text), "%.90s (while subscribing to %.40s)", mqtt->reason, topic);
+    snprintf(text, sizeof(text), "%.180s (while subscribing to %.40s)", mqtt->reason, topic);
     memcpy(mqtt->reason, text, sizeof(text));
     pthread_mutex_unlock(&mqtt->lock);
     return false;

@@ -4,6 +4,7 @@
 #include "runtime_parts.h"
 
 #include "backstep/core/decode.h"
+#include "backstep/edge/tls.h"
 #include "report.h"
 #include "runtime.h"
 
@@ -90,6 +91,17 @@ static void on_change(void *context)
     uv_async_send(&rt->wake);
 }
 
+/* The configuration changes only while no client runs. */
+static bool explain(void *context, char *ret_why, size_t why_bytes)
+{
+    const struct bs_conf *c = ((const struct bs_runtime *)context)->conf;
+    struct bs_tls_broker broker = {.uri = c->mqtt.uri,
+                                   .ca_file = c->mqtt.ca_file,
+                                   .cert_file = c->mqtt.cert_file,
+                                   .key_file = c->mqtt.key_file};
+    return bs_tls_explain(&broker, ret_why, why_bytes) == BS_REFUSED;
+}
+
 static void below_root(const struct bs_runtime *rt, const char *rest, char *ret, size_t bytes)
 {
     snprintf(ret, bytes, "%s/%s/%s", rt->conf->mqtt.topic_root, rt->conf->site.id, rest);
@@ -128,6 +140,7 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
         .jitter_seed = bs_clock_mono().ns,
         .on_message = on_message,
         .on_change = on_change,
+        .explain = explain,
         .context = rt,
     };
     bs_buffer_reset(&rt->service_topic);

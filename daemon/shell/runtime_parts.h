@@ -73,7 +73,7 @@ struct bs_runtime {
     uint64_t absent_since; /* documents in the books when it was found, and 1; 0: not found yet */
     struct bs_wall_ms away_until; /* when the broker was last seen away */
     enum bs_mqtt_phase last_phase;
-    char last_error[160]; /* of the broker, as reported last */
+    char last_error[BS_MQTT_ERROR_BYTES]; /* of the broker, as reported last */
     struct bs_silence silence;
 
     enum bs_coming documents;

@@ -316,13 +316,59 @@ static void test_credentials(void **state)
     assert_string_equal(c.mqtt.password, "gehe1m ");
     assert_string_equal(c.influxdb.token, "t0ken");
     bs_conf_fini(&c);
-    in_folder("ca.pem", "x");
-    expect_good("[site]\nid = n\n[mqtt]\nuri = mqtts://h\nca_file = ca.pem\n", &c);
-    snprintf(text, sizeof text, "%s/ca.pem", folder);
-    assert_string_equal(c.mqtt.ca_file, text);
-    bs_conf_fini(&c);
     expect_error("[site]\nid = n\n[mqtt]\npassword_file = secret\n",
                  "4: [mqtt] password_file needs username");
+}
+
+/* one.pem and one.key belong to each other, and two.key is another; locked.key is one.key behind a
+ * password. */
+static void make_certificates(void)
+{
+    char command[1024];
+    snprintf(command, sizeof command,
+             "cd %s && for n in one two; do openssl req -x509 -newkey ec -pkeyopt "
+             "ec_paramgen_curve:P-256 -nodes -keyout $n.key -out $n.pem -days 2 -subj /CN=$n "
+             "2>/dev/null || exit 1; done; openssl ec -in one.key -aes128 -passout pass:x -out "
+             "locked.key 2>/dev/null && head -c 200 one.pem >half.pem",
+             folder);
+    assert_int_equal(system(command), 0);
+}
+
+#define TLS "[site]\nid = n\n[mqtt]\nuri = mqtts://h\n"
+
+static void test_certificates(void **state)
+{
+    (void)state;
+#define PAIR    "6: [mqtt] cert_file and key_file cannot be used: "
+#define BAD_KEY "' type PEM (not a key, one with a password, or not the certificate's?)"
+    /* The message: before, the folder, behind. */
+    static const struct {
+        const char *text, *before, *behind;
+    } bad[] = {
+        {TLS "ca_file = half.pem\n", "5: [mqtt] ca_file: ", "/half.pem: holds no certificate"},
+        {TLS "ca_file = one.key\n", "5: [mqtt] ca_file: ", "/one.key: holds no certificate"},
+        {TLS "key_file = two.key\ncert_file = one.pem\n", PAIR "unable to set private key file: '",
+         "/two.key" BAD_KEY},
+        {TLS "cert_file = one.pem\nkey_file = locked.key\n",
+         PAIR "unable to set private key file: '", "/locked.key" BAD_KEY},
+        {TLS "[influxdb]\nurl = https://h\nca_file = half.pem\n",
+         "7: [influxdb] ca_file: ", "/half.pem: holds no certificate"},
+    };
+    struct bs_conf c;
+    char path[128];
+    make_certificates();
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    expect_good(TLS "ca_file = two.pem\ncert_file = one.pem\nkey_file = one.key\n[influxdb]\n"
+                    "url = https://h\nca_file = one.pem\n",
+                &c);
+    snprintf(path, sizeof path, "%s/two.pem", folder);
+    assert_string_equal(c.mqtt.ca_file, path);
+    bs_conf_fini(&c);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char expected[256];
+        snprintf(expected, sizeof expected, "%s%s%s", bad[i].before, folder, bad[i].behind);
+        expect_error(bad[i].text, expected);
+    }
 }
 
 static void test_bad_secrets(void **state)
@@ -465,17 +511,12 @@ static void test_manual_has_every_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_defaults),
-        CASE(test_values),
-        CASE(test_errors),
-        CASE(test_files),
-        CASE(test_long_lines),
-        CASE(test_credentials),
-        CASE(test_bad_secrets),
-        CASE(test_state_folder),
-        CASE(test_sample_has_every_key),
-        CASE(test_sample_is_valid),
-        CASE(test_manual_has_every_key),
+        CASE(test_defaults),        CASE(test_values),
+        CASE(test_errors),          CASE(test_files),
+        CASE(test_long_lines),      CASE(test_credentials),
+        CASE(test_certificates),    CASE(test_bad_secrets),
+        CASE(test_state_folder),    CASE(test_sample_has_every_key),
+        CASE(test_sample_is_valid), CASE(test_manual_has_every_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

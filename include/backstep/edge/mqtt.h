@@ -52,6 +52,10 @@ struct bs_mqtt_options {
     /* What bs_mqtt_get_state tells has changed, but for last_message_ns. From the publisher
      * thread, no lock held. */
     void (*on_change)(void *context);
+    /* Asked where no CONNECT was answered: of TLS Paho tells only that it failed. True: ret_why
+     * tells why. On the publisher thread, no lock held; may take some seconds, which a hold or a
+     * stop waits for. NULL: there is nobody to ask. */
+    bool (*explain)(void *context, char *ret_why, size_t why_bytes);
     void *context;
 };
 
@@ -64,6 +68,8 @@ enum bs_mqtt_phase {
     BS_MQTT_STOPPED,
 };
 
+#define BS_MQTT_ERROR_BYTES 256
+
 struct bs_mqtt_state {
     enum bs_mqtt_phase phase;
     uint64_t connects;        /* of the real session, so far */
@@ -71,7 +77,7 @@ struct bs_mqtt_state {
     uint64_t last_message_ns; /* likewise of the last message handed over */
     /* Why the last try failed or the connection ended, also while the next one is made; ONLINE:
      * which publication the broker refused last on this connection; else "". */
-    char error[160];
+    char error[BS_MQTT_ERROR_BYTES];
 };
 
 /* Takes the proxy variables out of the environment: Paho sends every connection through them, to a
