@@ -521,8 +521,7 @@ static void test_time_errors(void **state)
         "2026-1-24T18:00:00Z",
         "20261124T180000Z",
         "2026-11-24T18:00:00UTC",
-        "\xd9\xa2"
-        "026-11-24T18:00:00Z",
+        "\331\242026-11-24T18:00:00Z",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char json[128];
