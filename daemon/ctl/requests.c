@@ -341,16 +341,24 @@ size_t bs_requests_answered(struct bs_requests *r)
     return answered;
 }
 
-const struct bs_answer *bs_requests_answer(const struct bs_requests *r, size_t i)
+const struct bs_answer *bs_requests_answer(struct bs_requests *r, size_t i)
 {
     bs_check(i < r->count);
-    return r->at[i]->answered ? &r->at[i]->answer : NULL;
+    if (!r->connection)
+        return NULL;
+    bs_connection_lock(r->connection);
+    bool answered = r->at[i]->answered;
+    bs_connection_unlock(r->connection);
+    return answered ? &r->at[i]->answer : NULL;
 }
 
-bool bs_requests_was_there(const struct bs_requests *r, size_t i)
+bool bs_requests_was_there(struct bs_requests *r, size_t i)
 {
-    bs_check(i < r->count);
-    return r->at[i]->was_there;
+    bs_check(i < r->count && r->connection != NULL);
+    bs_connection_lock(r->connection);
+    bool was_there = r->at[i]->was_there;
+    bs_connection_unlock(r->connection);
+    return was_there;
 }
 
 const char *bs_requests_trouble(struct bs_requests *r)

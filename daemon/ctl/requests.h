@@ -45,10 +45,10 @@ size_t bs_requests_answered(struct bs_requests *r);
 
 /* The answer to request number i in the order they were added; NULL: none yet. Of a deletion, which
  * is answered without words, it is `ok`. */
-const struct bs_answer *bs_requests_answer(const struct bs_requests *r, size_t i);
+const struct bs_answer *bs_requests_answer(struct bs_requests *r, size_t i);
 
 /* Some document or answer of this place lay at the broker before; with `look_before` only. */
-bool bs_requests_was_there(const struct bs_requests *r, size_t i);
+bool bs_requests_was_there(struct bs_requests *r, size_t i);
 
 /* Says on stderr what _run's (or _connect's) status means where it is not BS_OK, and gives the exit
  * status for it. */

@@ -122,7 +122,7 @@ static void put_reasons(const cJSON *reasons, FILE *to)
     const cJSON *reason;
     cJSON_ArrayForEach(reason, reasons)
     {
-        if (!cJSON_IsNumber(reason) || reason->valuedouble <= 0)
+        if (!reason->string || !cJSON_IsNumber(reason) || reason->valuedouble <= 0)
             continue;
         fputs(between, to);
         put_text(reason->string, to);

@@ -1,6 +1,7 @@
 """backstepctl and configuration documents: judged, published, answered, read and deleted.
 
-That check has the daemon's words for each bad document is held elsewhere. Must never take what the tool prints for what is: that stands at the broker.
+That check has the daemon's words for each bad document is held elsewhere. Must never take what the
+tool prints for what is: that stands at the broker.
 """
 
 import json
