@@ -100,6 +100,14 @@ static inline void world_wait(struct world *w, int64_t ms)
     w->tick = until;
 }
 
+static inline void world_start(struct world *w)
+{
+    struct bs_start_body start = {.offset_ms = 0, .hash_seed = 7};
+    uint8_t bytes[BS_START_BODY_BYTES];
+    bs_start_body_write(&start, bytes);
+    world_fold(w, BS_RECORD_START, 0, bs_slice_of(bytes, sizeof bytes));
+}
+
 static inline void world_begin(struct world *w)
 {
     *w = (struct world){.tick = WORLD_NOW};
@@ -107,10 +115,7 @@ static inline void world_begin(struct world *w)
     bs_buffer_init(&w->publications, 1u << 20);
     struct bs_engine_options options = {BS_SLICE("backstep/v1"), BS_SLICE("gym")};
     assert_int_equal(bs_engine_new(&w->engine, &options), BS_OK);
-    struct bs_start_body start = {.offset_ms = 0, .hash_seed = 7};
-    uint8_t bytes[BS_START_BODY_BYTES];
-    bs_start_body_write(&start, bytes);
-    world_fold(w, BS_RECORD_START, 0, bs_slice_of(bytes, sizeof bytes));
+    world_start(w);
 }
 
 static inline void world_welcome_guests(struct world *w, const char *more)

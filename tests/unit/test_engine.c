@@ -485,6 +485,27 @@ static void a_birth_is_not_forgotten_before_the_steps(void **state)
     world_end(&w);
 }
 
+/* A damaged log may begin behind its first start record: what came before the next one is taken. */
+static void a_log_without_its_first_start_is_taken(void **state)
+{
+    (void)state;
+    struct world w;
+    struct bs_engine_options options = {BS_SLICE("backstep/v1"), BS_SLICE("gym")};
+    world_begin(&w);
+    bs_engine_free(w.engine);
+    assert_int_equal(bs_engine_new(&w.engine, &options), BS_OK);
+    world_say_text(&w, "config/drill/back",
+                   "{\"phases\":[{\"name\":\"imprint\",\"direction\":\"B\"}]}");
+    world_say_text(&w, "config/session/tue",
+                   "{\"drill\":\"back\",\"start\":\"2026-11-26T18:00:00Z\"}");
+    world_start(&w);
+    world_welcome_guests(&w, "");
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", (long long)w.tick);
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 1);
+    assert_int_equal(bs_engine_documents(w.engine), 3);
+    world_end(&w);
+}
+
 static void a_refused_body_is_told(void **state)
 {
     (void)state;
@@ -522,6 +543,7 @@ int main(void)
         cmocka_unit_test(who_is_unknown_is_asked_anew_for_each_step),
         cmocka_unit_test(a_live_step_that_comes_again_as_stored_is_a_duplicate),
         cmocka_unit_test(a_birth_is_not_forgotten_before_the_steps),
+        cmocka_unit_test(a_log_without_its_first_start_is_taken),
         cmocka_unit_test(a_refused_body_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,8 @@ struct bs_group_history;
 enum bs_status bs_sessions_new(struct bs_sessions **ret);
 void bs_sessions_free(struct bs_sessions *s);
 
-/* As bs_roster_seed. */
+/* The key of the tables, from the first start record; without effect once there is a history. No
+ * answer depends on it. */
 void bs_sessions_seed(struct bs_sessions *s, uint64_t seed);
 
 /* What the group's document says from `at` on: called when it came into force and whenever the
