@@ -53,13 +53,17 @@ static void give_devices(struct bs_engine *e, struct bs_member *m, const struct 
     }
 }
 
-/* Whose document is deleted keeps the consent for the rows that are open. */
+/* Whose document is deleted keeps the consent for the rows that are open. Where no memory is for a
+ * new member, nobody wears the devices: they are asked for again at the next step, and nobody
+ * else's steps until then. */
 static void follow_member(struct bs_engine *e, const struct change *c)
 {
     const union bs_kind_document *before = c->outcome->before, *now = c->outcome->now;
     struct bs_member *m = bs_roster_make_member(e->roster, c->id);
     if (!m) {
         e->books.config_without_effect++;
+        if (now)
+            give_devices(e, NULL, &now->member.devices);
         return;
     }
     m->tagging = (struct bs_tagging){0};
