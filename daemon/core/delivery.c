@@ -167,10 +167,10 @@ static void describe(const struct bs_delivery_answer *a, char ret[BS_DELIVERY_ER
     size_t used = 0;
     if (a->http_status != 0)
         used = (size_t)snprintf(ret, BS_DELIVERY_ERROR_MAX, "HTTP %d: ", a->http_status);
-    struct bs_slice said = a->error.length > 0 ? a->error : a->body;
-    if (said.length == 0)
-        said = a->http_status ? BS_SLICE("no reason given") : BS_SLICE("no answer");
-    bs_delivery_quote(said, ret + used, BS_DELIVERY_ERROR_MAX + 1 - used);
+    size_t room = BS_DELIVERY_ERROR_MAX + 1 - used;
+    bs_delivery_quote(a->error.length > 0 ? a->error : a->body, ret + used, room);
+    if (ret[used] == '\0') /* also where it is blank */
+        snprintf(ret + used, room, "%s", a->http_status ? "no reason given" : "no answer");
 }
 
 static void note_judged(struct bs_delivery *d, uint64_t now_ms)

@@ -243,6 +243,7 @@ static void an_error_is_short_printable_and_names_no_one(void **state)
         {"x alias=Ruth", "HTTP 400: x alias=*"},
         {"a\nb\tc\xc3\xbc\x7f", "HTTP 400: a b?c???"},
         {"", "HTTP 400: no reason given"},
+        {" \n \r\n", "HTTP 400: no reason given"},
     };
     struct bs_delivery d;
     bs_delivery_init(&d, BS_DELIVERY_V1, BS_DELIVERY_NOWHERE);
