@@ -137,17 +137,23 @@ static inline bool canned_request(struct canned_stream *in, char *head, size_t r
 static inline void canned_gunzip(char **body, size_t *length)
 {
     z_stream z = {.next_in = (Bytef *)*body, .avail_in = (uInt)*length};
-    size_t room = 64u << 20;
-    char *plain = malloc(room);
-    z.next_out = (Bytef *)plain;
-    z.avail_out = (uInt)room;
-    if (inflateInit2(&z, 15 + 16) != Z_OK || inflate(&z, Z_FINISH) != Z_STREAM_END || z.avail_in) {
+    size_t room = 65536;
+    char *plain = NULL;
+    int result = inflateInit2(&z, 15 + 16);
+    do {
+        room *= 2;
+        plain = realloc(plain, room);
+        z.next_out = (Bytef *)plain + z.total_out;
+        z.avail_out = (uInt)(room - z.total_out);
+        result = result == Z_OK ? inflate(&z, Z_NO_FLUSH) : result;
+    } while (result == Z_OK && z.avail_out == 0);
+    if (result != Z_STREAM_END || z.avail_in) {
         fprintf(stderr, "the request's gzip is bad: %s\n", z.msg ? z.msg : "cut off");
         abort();
     }
+    *length = z.total_out;
     inflateEnd(&z);
     free(*body);
-    *length = room - z.avail_out;
     *body = plain;
 }
 
