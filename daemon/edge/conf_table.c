@@ -89,7 +89,8 @@ static const struct bs_conf_setting settings[] = {
            "The size of the log of rows not delivered yet; when it is full the oldest go."),
     TEXT(influxdb, dead_letter_file, PATH, "dead-letters.jsonl",
          "Where rows go that the database refused for good."),
-    NUMBER(influxdb, dead_letter_max_mb, 1, MB_MAX, "64", "Its size."),
+    NUMBER(influxdb, dead_letter_max_mb, 1, MB_MAX, "64",
+           "Its size; one predecessor, FILE.1, is kept."),
 
     TEXT(output, file, PATH, "points.lp",
          "Rows as line protocol into a file; the default holds only where no url is set."),
