@@ -58,6 +58,10 @@ static bool check_mqtt(struct conf_loading *l)
     if ((c->mqtt.ca_file || c->mqtt.cert_file) && !is_tls(c->mqtt.uri))
         return bs_conf_fail(l, later_line(l, AT(mqtt, ca_file), AT(mqtt, cert_file)),
                             "[mqtt] certificates need a uri of mqtts:// or wss://");
+    /* Paho compares the brackets, too, and so finds no certificate that fits. */
+    if (is_tls(c->mqtt.uri) && strchr(c->mqtt.uri, '['))
+        return bs_conf_fail(l, bs_conf_line_of(l, AT(mqtt, uri)),
+                            "[mqtt] uri: with TLS the host must be a name or an IPv4 address");
     return true;
 }
 

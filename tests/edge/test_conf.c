@@ -231,6 +231,8 @@ static const struct {
      "4: password_file: /nonexistent/p: No such file or directory"},
     {"[mqtt]\nca_file = /nonexistent/ca", "4: ca_file: /nonexistent/ca: No such file or directory"},
     {"[mqtt]\nca_file = /dev/null", "4: [mqtt] certificates need a uri of mqtts:// or wss://"},
+    {"[mqtt]\nuri = mqtts://[::1]:8883",
+     "4: [mqtt] uri: with TLS the host must be a name or an IPv4 address"},
     {"[mqtt]\nuri = mqtts://a\ncert_file = /dev/null",
      "5: [mqtt] cert_file and key_file need each other"},
     {"[influxdb]\nurl = http://a\nca_file = /dev/null",

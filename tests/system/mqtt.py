@@ -132,17 +132,30 @@ class Client:
 
     WINDOW = 20
 
-    def __init__(self, port, client_id=""):
+    def __init__(self, port, client_id="", tls=None, login=None):
+        """`tls`: an SSLContext; `login`: (user, password)."""
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+        self.pending = self.socket.pending if tls else lambda: 0
         self.splitter = Splitter()
         self.inbox = collections.deque()
         self.unacknowledged = {}  # packet id → what publish() was given as `mark`
         self.acknowledged = []  # those marks, in the order of the PUBACKs
+        self.refused = []  # those of them that came with a reason against it
         self.last_id = 0
         self.greeted = self.granted = False
-        clean_start = b"\x02"
-        self.send(CONNECT << 4, text("MQTT") + b"\x05" + clean_start + b"\0\0\0" + text(client_id))
+        try:
+            self.greet(client_id, login or ())
+        except OSError:
+            self.socket.close()
+            raise
+
+    def greet(self, client_id, login):
+        clean_start, with_login = 0x02, 0xC0 if login else 0
+        self.send(CONNECT << 4, text("MQTT") + bytes([5, clean_start | with_login]) + b"\0\0\0" +
+                  text(client_id) + b"".join(text(each) for each in login))
         self.until(lambda: self.greeted, 10, "CONNACK")
 
     def __enter__(self):
@@ -175,7 +188,7 @@ class Client:
 
     def pump(self, timeout):
         """Takes what the socket has, waiting at most `timeout` for it."""
-        if not select.select([self.socket], [], [], timeout)[0]:
+        if not self.pending() and not select.select([self.socket], [], [], timeout)[0]:
             return
         data = self.socket.recv(1 << 16)
         if not data:
@@ -191,8 +204,12 @@ class Client:
             self.inbox.append(message)
         elif packet.type == PUBACK:
             self.acknowledged.append(self.unacknowledged.pop(packet.acknowledged_id()))
+            if packet.body[2:3] >= b"\x80":
+                self.refused.append(self.acknowledged[-1])
         elif packet.type == CONNACK:
-            self.greeted = packet.body[1] == 0
+            if packet.body[1]:
+                raise ConnectionRefusedError(f"the broker refuses: reason {packet.body[1]}")
+            self.greeted = True
         elif packet.type == SUBACK:
             self.granted = True
 

@@ -22,7 +22,7 @@ def find_tests(only):
     """(name, function) of every test, in the files' and the functions' order."""
     for path in sorted(FOLDER.glob("test_*.py")):
         module = importlib.import_module(path.stem)
-        for name, function in vars(module).items():
+        for name, function in list(vars(module).items()):
             full = f"{path.stem[5:]}.{name[5:]}"
             if name.startswith("test_") and (not only or any(each in full for each in only)):
                 yield full, function

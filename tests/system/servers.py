@@ -137,9 +137,12 @@ class Influx(Server):
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def ask(self, path, form=None, timeout=30):
+        return urllib.request.urlopen(self.url + path, form, timeout)
+
     def ready(self):
         try:
-            with urllib.request.urlopen(self.url + "/ping", timeout=2) as answer:
+            with self.ask("/ping", timeout=2) as answer:
                 return answer.status == 204
         except OSError:
             return False
@@ -148,7 +151,7 @@ class Influx(Server):
         """Runs one statement of InfluxQL; gives its series as InfluxDB has them."""
         form = urllib.parse.urlencode({"db": self.database, "epoch": "ms", "q": text}).encode()
         try:
-            with urllib.request.urlopen(self.url + "/query", form, timeout=30) as answer:
+            with self.ask("/query", form) as answer:
                 found = json.load(answer)["results"][0]
         except urllib.error.HTTPError as error:
             raise Failure(f"{text}: {error.code} {error.read()[:300]}") from None
@@ -159,8 +162,7 @@ class Influx(Server):
     def write(self, *lines):
         """Lines of somebody else's, with timestamps in milliseconds."""
         query = urllib.parse.urlencode({"db": self.database, "precision": "ms"})
-        urllib.request.urlopen(self.url + "/write?" + query, "\n".join(lines).encode(),
-                               timeout=10).close()
+        self.ask("/write?" + query, "\n".join(lines).encode(), timeout=10).close()
 
     def rows(self, text):
         """The same as a list of dictionaries: the tags of GROUP BY and the columns."""
