@@ -150,14 +150,14 @@ static void test_values(void **state)
     (void)state;
     struct bs_conf c;
     expect_good("\xef\xbb\xbf; a comment\r\n# another\n[site]\r\n  id= north-2\t\r\n\n"
-                "[mqtt]\nuri = wss://[::1]:9001/mqtt\nversion = 3.1.1\nclient_id = a-{site}-b\n"
+                "[mqtt]\nuri = ws://[::1]:9001/mqtt\nversion = 3.1.1\nclient_id = a-{site}-b\n"
                 "username = joe;doe#1\n[influxdb]\nurl: https://influx.example/base/\napi = v3\n"
                 "gzip = no\n[log]\nlevel = debug\nformat = json\n"
                 "[journal]\ndirectory = /var/lib/x\nsync_ms = 0\n[site]\ninstance = b",
                 &c);
     assert_string_equal(c.site.id, "north-2");
     assert_string_equal(c.site.instance, "b");
-    assert_string_equal(c.mqtt.uri, "wss://[::1]:9001/mqtt");
+    assert_string_equal(c.mqtt.uri, "ws://[::1]:9001/mqtt");
     assert_int_equal(c.mqtt.version, 311);
     assert_string_equal(c.mqtt.client_id, "a-north-2-b");
     assert_string_equal(c.mqtt.username, "joe;doe#1");
