@@ -100,22 +100,27 @@ static inline void world_wait(struct world *w, int64_t ms)
     w->tick = until;
 }
 
-static inline void world_start(struct world *w)
+static inline void world_start(struct world *w, uint64_t hash_seed)
 {
-    struct bs_start_body start = {.offset_ms = 0, .hash_seed = 7};
+    struct bs_start_body start = {.offset_ms = 0, .hash_seed = hash_seed};
     uint8_t bytes[BS_START_BODY_BYTES];
     bs_start_body_write(&start, bytes);
     world_fold(w, BS_RECORD_START, 0, bs_slice_of(bytes, sizeof bytes));
 }
 
-static inline void world_begin(struct world *w)
+static inline void world_begin_seeded(struct world *w, uint64_t hash_seed)
 {
     *w = (struct world){.tick = WORLD_NOW};
     bs_buffer_init(&w->lines, 64u << 20);
     bs_buffer_init(&w->publications, 1u << 20);
     struct bs_engine_options options = {BS_SLICE("backstep/v1"), BS_SLICE("gym")};
     assert_int_equal(bs_engine_new(&w->engine, &options), BS_OK);
-    world_start(w);
+    world_start(w, hash_seed);
+}
+
+static inline void world_begin(struct world *w)
+{
+    world_begin_seeded(w, 7);
 }
 
 static inline void world_welcome_guests(struct world *w, const char *more)

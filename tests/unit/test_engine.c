@@ -498,7 +498,7 @@ static void a_log_without_its_first_start_is_taken(void **state)
                    "{\"phases\":[{\"name\":\"imprint\",\"direction\":\"B\"}]}");
     world_say_text(&w, "config/session/tue",
                    "{\"drill\":\"back\",\"start\":\"2026-11-26T18:00:00Z\"}");
-    world_start(&w);
+    world_start(&w, 7);
     world_welcome_guests(&w, "");
     world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", (long long)w.tick);
     assert_int_equal(bs_engine_books(w.engine)->steps_counted, 1);
