@@ -35,6 +35,8 @@ static void world_publish(void *context, const struct bs_publication *p)
     struct world *w = context;
     bs_buffer_add(&w->publications, p->topic);
     bs_buffer_add_char(&w->publications, ' ');
+    bs_buffer_add(&w->publications, p->correlation);
+    bs_buffer_add_text(&w->publications, p->unchanged ? " unchanged " : " ");
     bs_buffer_add(&w->publications, p->payload);
     bs_buffer_add_char(&w->publications, '\n');
 }
@@ -54,17 +56,26 @@ static inline void world_fold(struct world *w, enum bs_record_type type, uint8_t
     assert_true(bs_books_balance(bs_engine_books(w->engine)));
 }
 
-static inline void world_say(struct world *w, const char *topic, uint8_t flags,
-                             struct bs_slice payload)
+static inline void world_ask(struct world *w, const char *topic, const char *correlation,
+                             uint8_t flags, struct bs_slice payload)
 {
     static char body[128 * 1024];
-    char full[256];
-    int length = snprintf(full, sizeof full, "backstep/v1/gym/%s", topic);
-    bs_message_head_write((uint16_t)length, 0, (uint8_t *)body);
-    memcpy(body + BS_MESSAGE_HEAD_BYTES, full, (size_t)length);
+    char head[256];
+    int topic_length = snprintf(head, sizeof head, "backstep/v1/gym/%s", topic);
+    int length = topic_length + snprintf(head + topic_length, sizeof head - (size_t)topic_length,
+                                         "%s", correlation);
+    bs_message_head_write((uint16_t)topic_length, (uint16_t)(length - topic_length),
+                          (uint8_t *)body);
+    memcpy(body + BS_MESSAGE_HEAD_BYTES, head, (size_t)length);
     memcpy(body + BS_MESSAGE_HEAD_BYTES + length, payload.at, payload.length);
     world_fold(w, BS_RECORD_MESSAGE, flags,
                bs_slice_of(body, BS_MESSAGE_HEAD_BYTES + (size_t)length + payload.length));
+}
+
+static inline void world_say(struct world *w, const char *topic, uint8_t flags,
+                             struct bs_slice payload)
+{
+    world_ask(w, topic, "", flags, payload);
 }
 
 static inline void world_say_text(struct world *w, const char *topic, const char *payload)
