@@ -20,7 +20,7 @@ static void push(struct bs_bisection *b, uint32_t beyond, enum bs_bisection_faul
 void bs_bisection_init(struct bs_bisection *b, uint32_t lines, uint32_t part_max)
 {
     bs_check(lines > 0 && part_max > 0);
-    *b = (struct bs_bisection){.lines = lines, .part_max = part_max};
+    *b = (struct bs_bisection){.lines = lines, .part_max = part_max, .part_first_max = part_max};
     push(b, lines, BS_BISECTION_UNKNOWN);
 }
 
@@ -102,10 +102,16 @@ static void place_fault(struct bs_bisection *b)
 
 static void shrink(struct bs_bisection *b)
 {
-    if (b->sent_beyond - b->at == 1)
-        b->blame = true;
-    else
-        b->part_max = (b->sent_beyond - b->at) / 2;
+    uint32_t lines = b->sent_beyond - b->at;
+    b->blame = b->part_grows = lines == 1;
+    b->part_max = lines == 1 ? 1 : lines / 2;
+}
+
+static void pass(struct bs_bisection *b)
+{
+    move_to(b, b->sent_beyond);
+    if (b->part_grows && b->part_max < b->part_first_max)
+        b->part_max = b->part_max > b->part_first_max / 2 ? b->part_first_max : b->part_max * 2;
 }
 
 void bs_bisection_take(struct bs_bisection *b, enum bs_bisection_result result)
@@ -119,7 +125,7 @@ void bs_bisection_take(struct bs_bisection *b, enum bs_bisection_result result)
     if (result != BS_BISECTION_PASSED || b->depth > 1 || b->range[0].fault != BS_BISECTION_UNKNOWN)
         b->requests++;
     if (result == BS_BISECTION_PASSED)
-        move_to(b, b->sent_beyond);
+        pass(b);
     if (result != BS_BISECTION_FAILED)
         return;
     b->troubled = true;

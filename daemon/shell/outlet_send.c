@@ -18,7 +18,7 @@ enum { PART_GOOD_BATCHES = 256 };
 static void learn_part_max(struct bs_outlet *o)
 {
     uint32_t part_max = o->batch.search.part_max;
-    if (part_max < o->part_max) {
+    if (part_max < o->part_max && !o->batch.search.part_grows) {
         o->part_max = part_max;
         o->part_good = 0;
         outlet_report_part_max(o);

@@ -194,6 +194,33 @@ static void a_line_that_is_too_large_alone_is_to_blame(void **state)
     free(t);
 }
 
+/* What the others need is not learned of it. */
+static void one_line_that_is_too_large_does_not_slow_the_others(void **state)
+{
+    (void)state;
+    for (uint32_t large = 0; large < 5000; large += 31) {
+        struct bs_bisection b;
+        bs_bisection_init(&b, 5000, 100000);
+        uint32_t requests = 0;
+        for (;;) {
+            struct bs_bisection_step s = bs_bisection_next(&b);
+            if (s.action == BS_BISECTION_DONE)
+                break;
+            if (s.action == BS_BISECTION_SEND) {
+                requests++;
+                bs_bisection_take(&b, s.first <= large && large < s.beyond ? BS_BISECTION_TOO_LARGE
+                                                                           : BS_BISECTION_PASSED);
+                continue;
+            }
+            assert_int_equal(s.action, BS_BISECTION_BLAME);
+            assert_int_equal(s.first, large);
+        }
+        if (requests > 60)
+            fail_msg("line %u: %u requests", large, requests);
+        assert_true(b.part_grows);
+    }
+}
+
 static void one_bad_line_takes_few_requests(void **state)
 {
     (void)state;
@@ -274,6 +301,7 @@ int main(void)
         cmocka_unit_test(random_bad_lines_are_found_in_64_requests),
         cmocka_unit_test(what_is_too_large_is_sent_in_parts),
         cmocka_unit_test(a_line_that_is_too_large_alone_is_to_blame),
+        cmocka_unit_test(one_line_that_is_too_large_does_not_slow_the_others),
         cmocka_unit_test(one_bad_line_takes_few_requests),
         cmocka_unit_test(a_batch_of_nothing_but_bad_lines_ends),
         cmocka_unit_test(what_the_server_names_needs_no_search),

@@ -52,8 +52,10 @@ struct bs_bisection_range {
 
 struct bs_bisection {
     uint32_t lines;
-    uint32_t at;       /* all lines before it are settled */
-    uint32_t part_max; /* most lines of one request */
+    uint32_t at;             /* all lines before it are settled */
+    uint32_t part_max;       /* most lines of one request at present */
+    uint32_t part_first_max; /* and at first */
+    bool part_grows;   /* one line was too large by itself: what the others bear is not known */
     uint32_t requests; /* of those that count */
     uint32_t sent_beyond;
     bool sent;  /* the part at .. sent_beyond was asked for and has no result yet */
