@@ -187,7 +187,7 @@ static void turn(struct rig *r)
     uv_run(&r->loop, UV_RUN_NOWAIT);
 }
 
-static void run_for(struct rig *r, uint64_t ms)
+static inline void run_for(struct rig *r, uint64_t ms)
 {
     uv_update_time(&r->loop);
     for (uint64_t until_ms = uv_now(&r->loop) + ms; uv_now(&r->loop) < until_ms;)
@@ -238,7 +238,7 @@ static void append(struct rig *r, unsigned lines)
 }
 
 /* Lines first .. beyond-1 stand at `text`; returns what is behind them. */
-static const char *assert_lines(const char *text, unsigned first, unsigned beyond)
+static inline const char *assert_lines(const char *text, unsigned first, unsigned beyond)
 {
     for (unsigned i = first; i < beyond; i++) {
         char line[64];
@@ -261,7 +261,7 @@ static char *read_file(const char *path)
 }
 
 /* All that the server stored are the lines first .. beyond-1. */
-static void assert_served(const struct rig *r, unsigned first, unsigned beyond)
+static inline void assert_served(const struct rig *r, unsigned first, unsigned beyond)
 {
     assert_string_equal(assert_lines(r->server.body, first, beyond), "");
 }

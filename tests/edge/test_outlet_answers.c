@@ -1,142 +1,9 @@
 /* What the outlet makes of answers that are neither a yes nor silence: bad lines are found and
  * become dead letters, what is too large goes in parts, a refusal keeps everything, in order. The
  * server of exact bytes judges by the lines it is sent. */
-#include "outlet_rig.h"
-
-#include <fcntl.h>
-#include <sys/syscall.h>
-
-#define EMPTY    "Content-Length: 0\r\n\r\n"
-#define HEAD_400 "HTTP/1.1 400 Bad Request\r\n"
-#define SAYS(x)  "HTTP/1.1 400 Bad Request\r\nX-Influxdb-Error: " x "\r\n" EMPTY
-
-enum { LINES_MAX = 4000 };
-
-/* What the judge holds against lines; what a server of its kind would have stored. */
-struct judge {
-    struct canned_step (*object)(const struct judge *j, const char *body); /* or, where NULL: */
-    struct canned_step objection;       /* the answer where a bad line is among them */
-    bool (*is_bad)(unsigned line);      /* NULL: none is */
-    bool stores_the_rest;               /* also where it objects */
-    size_t bytes_max;                   /* else 413; 0: any */
-    unsigned silent_from, silent_until; /* these requests, by number, are answered with 503 */
-    unsigned requests;
-    unsigned stored[LINES_MAX]; /* how often */
-    unsigned newest;            /* 1 + the line stored last */
-};
-
-/* An answer with a body; holds until the next one. */
-static const char *with_body(const char *head, const char *body)
-{
-    static char text[200100];
-    snprintf(text, sizeof(text), "%sContent-Length: %zu\r\n\r\n%.200000s", head, strlen(body),
-             body);
-    return text;
-}
-
-static unsigned line_number(const char *line)
-{
-    const char *field = strstr(line, " f=");
-    return (unsigned)strtoul(field + 3, NULL, 10);
-}
-
-static bool any_bad(const struct judge *j, const char *body)
-{
-    for (const char *at = body; *at; at = strchr(at, '\n') + 1)
-        if (j->is_bad && j->is_bad(line_number(at)))
-            return true;
-    return false;
-}
-
-static void store(struct judge *j, const char *body)
-{
-    for (const char *at = body; *at; at = strchr(at, '\n') + 1) {
-        unsigned line = line_number(at);
-        if (j->is_bad && j->is_bad(line))
-            continue;
-        j->stored[line]++;
-        j->newest = line + 1;
-    }
-}
-
-static struct canned_step judge_lines(void *context, const char *body, size_t length)
-{
-    struct judge *j = context;
-    char *text = strndup(body, length);
-    struct canned_step step = {CANNED_ANSWER, CANNED_204};
-    unsigned request = j->requests++;
-    bool objects = false;
-    if (request >= j->silent_from && request < j->silent_until)
-        step.text = "HTTP/1.1 503 Busy\r\n" EMPTY;
-    else if (j->bytes_max && length > j->bytes_max)
-        step.text = "HTTP/1.1 413 Large\r\n" EMPTY;
-    else if (any_bad(j, text))
-        objects = true;
-    if (objects)
-        step = j->object ? j->object(j, text) : j->objection;
-    if (strstr(step.text, " 204 ") || (objects && j->stores_the_rest))
-        store(j, text);
-    free(text);
-    return step;
-}
-
-static void prepare_judged(struct rig *r, struct judge *j, int api)
-{
-    prepare_served(r, NULL, 0);
-    r->server.judge_context = j;
-    r->server.judge = judge_lines;
-    r->conf.influxdb.api = api;
-}
-
-static uint64_t settled(const struct rig *r)
-{
-    struct bs_outlet_state s = state_of(r);
-    return s.delivered + s.dead_letters + s.points_expired + s.dropped;
-}
-
-static void run_until_settled(struct rig *r)
-{
-    for (int i = 0; i < 6000 && (settled(r) < r->lines || state_of(r).points > 0); i++)
-        turn(r);
-    assert_int_equal(settled(r), r->lines);
-    assert_int_equal(state_of(r).points, 0);
-    assert_int_equal(state_of(r).influx, BS_OUTLET_INFLUX_OK);
-    assert_string_equal(state_of(r).error, "");
-}
-
-static void assert_counts(const struct rig *r, uint64_t delivered, uint64_t dead, uint64_t expired)
-{
-    struct bs_outlet_state s = state_of(r);
-    assert_int_equal(s.delivered, delivered);
-    assert_int_equal(s.dead_letters, dead);
-    assert_int_equal(s.points_expired, expired);
-    assert_int_equal(s.dropped, 0);
-}
-
-/* The letter at `at` is of this line with this message; returns what is behind it. */
-static const char *assert_letter(const char *at, unsigned line, const char *message, bool suspect)
-{
-    char expected[512];
-    int length = snprintf(expected, sizeof(expected),
-                          "\",\"message\":\"%s\",\"line\":\"m,s=%u f=%ui %u\"%s}\n", message,
-                          line % 7, line, line + 1, suspect ? ",\"suspect\":true" : "");
-    static const char time[] = "{\"time\":\"2026-11-24T17:59:58.120Z";
-    if (strncmp(at, time, 11) != 0 || strncmp(at + sizeof(time) - 1, expected, (size_t)length) != 0)
-        fail_msg("the letter is %.200s, must end with %s", at, expected);
-    return at + sizeof(time) - 1 + length;
-}
-
-static void assert_no_letters(const struct rig *r)
-{
-    assert_int_not_equal(access(r->letters, F_OK), 0);
-}
+#include "judge_rig.h"
 
 /* Bad lines ----------------------------------------------------------------------------------- */
-
-static bool is_13_or_777(unsigned line)
-{
-    return line == 13 || line == 777;
-}
 
 static void bad_lines_become_letters(void **state)
 {
@@ -191,89 +58,6 @@ static void bad_lines_become_letters(void **state)
                 fail_msg("row %zu: line %u was stored %u times", i, line, j.stored[line]);
         assert_int_equal(j.newest, 1510);
     }
-}
-
-static bool is_any(unsigned line)
-{
-    return line < LINES_MAX;
-}
-
-/* Syncs of the loop's thread, which are those of dead letters: what the marks said then. */
-static _Thread_local struct rig *watched;
-static unsigned syncs, sync_failures;
-static uint64_t letters_at_sync;
-
-int fdatasync(int fd)
-{
-    if (watched) {
-        uint64_t marks[BS_LOG_MARKS];
-        bs_log_marks_load(watched->outbox, marks);
-        letters_at_sync = marks[BS_OUTLET_DEAD_LETTERS];
-        syncs++;
-    }
-    if (watched && syncs > 1 && sync_failures > 0) { /* the first is of the empty file */
-        sync_failures--;
-        errno = EIO;
-        return -1;
-    }
-    return (int)syscall(SYS_fdatasync, fd);
-}
-
-static void letters_are_on_the_disk_before_they_count(void **state)
-{
-    (void)state;
-    struct judge j = {.objection = {CANNED_ANSWER, HEAD_400 EMPTY}, .is_bad = is_13_or_777};
-    struct rig r;
-    prepare_judged(&r, &j, 2);
-    start(&r);
-    watched = &r;
-    syncs = 0;
-    sync_failures = 1;
-    append(&r, 100);
-    for (int i = 0; i < 2000 && state_of(&r).influx != BS_OUTLET_INFLUX_RETRYING; i++)
-        turn(&r);
-    assert_string_equal(strrchr(state_of(&r).error, ':'), ": Input/output error");
-    assert_counts(&r, 0, 0, 0);
-    assert_int_equal(state_of(&r).points, 100);
-    run_until_settled(&r);
-    watched = NULL;
-    assert_counts(&r, 99, 1, 0);
-    assert_int_equal(syncs, 4);
-    assert_int_equal(letters_at_sync, 0);
-    stop(&r, 5000);
-    char *letters = read_file(r.letters);
-    const char *again = assert_letter(letters, 13, "HTTP 400: no reason given", false);
-    assert_string_equal(assert_letter(again, 13, "HTTP 400: no reason given", false), "");
-    free(letters);
-    discard(&r);
-}
-
-static void letters_have_a_bound_and_one_predecessor(void **state)
-{
-    (void)state;
-    struct judge j = {.objection = {CANNED_ANSWER, HEAD_400 EMPTY}, .is_bad = is_any};
-    struct rig r;
-    prepare_judged(&r, &j, 2);
-    r.conf.influxdb.dead_letter_max_mb = 1;
-    r.conf.influxdb.batch_points = LINES_MAX;
-    start(&r);
-    for (unsigned rounds = 0; rounds < 4; rounds++) {
-        append(&r, 3900);
-        r.lines = 0;
-        for (int i = 0; i < 6000 && state_of(&r).dead_letters < (rounds + 1) * 3900; i++)
-            turn(&r);
-        assert_int_equal(state_of(&r).dead_letters, (rounds + 1) * 3900);
-    }
-    stop(&r, 5000);
-    char old[128];
-    struct stat about, older;
-    snprintf(old, sizeof(old), "%s.1", r.letters);
-    assert_int_equal(stat(r.letters, &about), 0);
-    assert_int_equal(stat(old, &older), 0);
-    assert_in_range(older.st_size, (1 << 20) - (1 << 17), 1 << 20);
-    assert_in_range(about.st_size, 1, 1 << 20);
-    assert_int_equal((about.st_mode | older.st_mode) & 07777, 0600);
-    discard(&r);
 }
 
 static bool is_below_300(unsigned line)
@@ -347,30 +131,6 @@ static void a_search_that_was_cut_off_begins_afresh(void **state)
     stop(&r, 5000);
     for (unsigned line = 0; line < 1000; line++)
         assert_int_equal(j.stored[line] > 0, !is_13_or_777(line));
-    discard(&r);
-}
-
-static void what_cannot_be_lettered_is_not_lost(void **state)
-{
-    (void)state;
-    struct judge j = {.objection = {CANNED_ANSWER, HEAD_400 EMPTY}, .is_bad = is_13_or_777};
-    struct rig r;
-    prepare_judged(&r, &j, 2);
-    r.conf.influxdb.dead_letter_file = (char[]){"/dev/full"};
-    start(&r);
-    append(&r, 100);
-    for (int i = 0; i < 2000 && state_of(&r).influx != BS_OUTLET_INFLUX_RETRYING; i++)
-        turn(&r);
-    assert_int_equal(state_of(&r).influx, BS_OUTLET_INFLUX_RETRYING);
-    assert_string_equal(state_of(&r).error, "dead letters: /dev/full: No space left on device");
-    assert_int_equal(state_of(&r).points, 100);
-    assert_counts(&r, 0, 0, 0);
-    stop(&r, 200);
-    r.conf.influxdb.dead_letter_file = r.letters;
-    start(&r);
-    run_until_settled(&r);
-    assert_counts(&r, 99, 1, 0);
-    stop(&r, 5000);
     discard(&r);
 }
 
@@ -647,12 +407,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_lines_become_letters),
-        cmocka_unit_test(letters_are_on_the_disk_before_they_count),
-        cmocka_unit_test(letters_have_a_bound_and_one_predecessor),
         cmocka_unit_test(too_many_bad_lines_are_suspects),
         cmocka_unit_test(a_search_waits_out_a_busy_server),
         cmocka_unit_test(a_search_that_was_cut_off_begins_afresh),
-        cmocka_unit_test(what_cannot_be_lettered_is_not_lost),
         cmocka_unit_test(named_lines_become_letters_at_once),
         cmocka_unit_test(a_long_list_is_asked_for_in_parts),
         cmocka_unit_test(who_names_other_lines_is_not_believed),
