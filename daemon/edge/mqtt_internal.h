@@ -77,6 +77,13 @@ void bs_mqtt_note(struct bs_mqtt *mqtt, unsigned events, const char *reason);
 
 void bs_mqtt_note_broken(struct bs_mqtt *mqtt, const char *what, const char *why);
 
+/* True for the documents' subscription. */
+static inline bool bs_mqtt_is_first(const struct bs_mqtt *mqtt, const char *topic)
+{
+    return mqtt->options.first_subscription != NULL &&
+           strcmp(topic, mqtt->options.first_subscription) == 0;
+}
+
 /* mqtt_session.c: the publisher thread. */
 void *bs_mqtt_publisher_main(void *arg);
 
@@ -90,7 +97,8 @@ void bs_mqtt_link_end(struct bs_mqtt *mqtt);
 /* Each starts something and returns; its event follows. False: it could not be started, which is
  * noted as BS_MQTT_EVENT_BROKEN. */
 bool bs_mqtt_link_connect(struct bs_mqtt *mqtt);
-bool bs_mqtt_link_subscribe(struct bs_mqtt *mqtt, const char *topic);
+/* `retained`: with the messages that lie there (3.1.1 gives them always). */
+bool bs_mqtt_link_subscribe(struct bs_mqtt *mqtt, const char *topic, int qos, bool retained);
 bool bs_mqtt_link_send_marker(struct bs_mqtt *mqtt);
 
 /* Hands a flight's content to Paho. False: not now. A QoS 1 flight is answered later. */

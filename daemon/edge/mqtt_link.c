@@ -10,8 +10,11 @@
 
 #define CONNECT_TIMEOUT_S 10
 
+/* What a SUBSCRIBE of MQTT 5 says of the messages that are retained. */
+enum { RETAINED_ALWAYS = 0, RETAINED_NEVER = 2 };
+
 /* QoS 0 publications that Paho may hold while the socket is full. */
-#define BUFFERED_MAX      200
+#define BUFFERED_MAX 200
 
 static bool is_v5(const struct bs_mqtt *mqtt)
 {
@@ -153,18 +156,17 @@ bool bs_mqtt_link_connect(struct bs_mqtt *mqtt)
     return code == MQTTASYNC_SUCCESS;
 }
 
-bool bs_mqtt_link_subscribe(struct bs_mqtt *mqtt, const char *topic)
+bool bs_mqtt_link_subscribe(struct bs_mqtt *mqtt, const char *topic, int qos, bool retained)
 {
-    /* Its subscribe options keep the retain flag for what is delivered because of this SUBSCRIBE
-     * (for the documents: always), and ask for the retained messages each time. */
+    /* Its subscribe options keep the retain flag for what is delivered because of this SUBSCRIBE;
+     * for the documents always. */
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     int code;
 
     bs_mqtt_hear_subscribe(mqtt, &response);
-    response.subscribeOptions.retainAsPublished =
-        mqtt->options.first_subscription != NULL &&
-        strcmp(topic, mqtt->options.first_subscription) == 0;
-    code = MQTTAsync_subscribe(mqtt->client, topic, 1, &response);
+    response.subscribeOptions.retainAsPublished = bs_mqtt_is_first(mqtt, topic);
+    response.subscribeOptions.retainHandling = retained ? RETAINED_ALWAYS : RETAINED_NEVER;
+    code = MQTTAsync_subscribe(mqtt->client, topic, qos, &response);
     if (code != MQTTASYNC_SUCCESS) {
         bs_mqtt_note_broken(mqtt, "a subscription failed", MQTTAsync_strerror(code));
     }

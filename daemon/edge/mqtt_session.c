@@ -133,11 +133,11 @@ static bool connect_link(struct bs_mqtt *mqtt)
     return true;
 }
 
-static bool subscribe_one(struct bs_mqtt *mqtt, const char *topic)
+static bool subscribe_one(struct bs_mqtt *mqtt, const char *topic, int qos, bool retained)
 {
     char text[sizeof(mqtt->reason)];
 
-    if (bs_mqtt_link_subscribe(mqtt, topic) &&
+    if (bs_mqtt_link_subscribe(mqtt, topic, qos, retained) &&
         await(mqtt, BS_MQTT_EVENT_SUBSCRIBED, answer_deadline(mqtt))) {
         return true;
     }
@@ -148,10 +148,22 @@ static bool subscribe_one(struct bs_mqtt *mqtt, const char *topic)
     return false;
 }
 
+/* Retained messages at QoS 1 go through the session's queue, of which a mosquitto as it comes keeps
+ * a thousand: of five thousand documents it would give the first ones and drop the rest without a
+ * word. At QoS 0 all of them come. What changes while we are away must be queued, so that the
+ * subscription that stays is one of QoS 1. */
+static bool subscribe_first(struct bs_mqtt *mqtt, const char *topic)
+{
+    return subscribe_one(mqtt, topic, 0, true) && subscribe_one(mqtt, topic, 1, false);
+}
+
 static bool subscribe_all(struct bs_mqtt *mqtt)
 {
     for (size_t i = 0; i < mqtt->options.subscription_count; i++) {
-        if (!subscribe_one(mqtt, mqtt->options.subscriptions[i])) {
+        const char *topic = mqtt->options.subscriptions[i];
+
+        if (!(bs_mqtt_is_first(mqtt, topic) ? subscribe_first(mqtt, topic)
+                                            : subscribe_one(mqtt, topic, 1, true))) {
             return false;
         }
     }
@@ -318,8 +330,9 @@ static void run_config_link(struct bs_mqtt *mqtt)
     if (connect_link(mqtt)) {
         mqtt->config_until_ns =
             mqtt->config_until_ns == 0 ? in_ms(CONFIG_WAIT_MS) : mqtt->config_until_ns;
-        if (subscribe_one(mqtt, mqtt->options.first_subscription) &&
-            subscribe_one(mqtt, mqtt->options.marker_topic) && bs_mqtt_link_send_marker(mqtt) &&
+        if (subscribe_one(mqtt, mqtt->options.first_subscription, 0, true) &&
+            subscribe_one(mqtt, mqtt->options.marker_topic, 1, true) &&
+            bs_mqtt_link_send_marker(mqtt) &&
             await(mqtt, BS_MQTT_EVENT_MARKER, mqtt->config_until_ns)) {
             mqtt->config_wanted = false;
             mqtt->tries = 0;

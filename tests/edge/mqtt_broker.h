@@ -528,6 +528,18 @@ static inline int set_up(void **state)
     return 0;
 }
 
+/* A broker that queues no more than mosquitto does as it comes. */
+static inline int set_up_with_short_queues(void **state)
+{
+    (void)state;
+    memset(&broker, 0, sizeof(broker));
+    snprintf(broker.extra, sizeof(broker.extra),
+             "max_queued_messages 1000\nmax_inflight_messages 20\n");
+    broker_start(&broker);
+    sink_init(&sink);
+    return 0;
+}
+
 /* The broker takes nothing outside of t/. */
 static inline int set_up_with_acl(void **state)
 {

@@ -138,6 +138,42 @@ static void test_retained_ones_come_flagged_at_every_connack(void **state)
     peer_stop(&p);
 }
 
+#define DOCUMENTS 3000
+
+/* Every one of them comes, each time, and a change while we are away still waits for us. */
+static void test_more_documents_than_a_queue_holds(void **state)
+{
+    struct bs_mqtt_options options = usual_options(&broker, &sink);
+    struct bs_mqtt *mqtt;
+    struct peer p;
+
+    (void)state;
+    peer_start(&p, &broker, NULL);
+    for (int i = 0; i < DOCUMENTS; i++) {
+        char topic[64];
+
+        snprintf(topic, sizeof(topic), "t/config/member/m%d", i);
+        assert_int_equal(mosquitto_publish(p.m, NULL, topic, 2, "{}", 1, true), MOSQ_ERR_SUCCESS);
+        if (i % 1000 == 999) {
+            wait_for(&p.acknowledged, i + 1);
+        }
+    }
+    options.config_first = true;
+    mqtt = start(&options);
+    expect_online(mqtt, 1);
+    sink_expect(&sink, 2 * (size_t)DOCUMENTS); /* for the configuration's link, and for ours */
+    bs_mqtt_stop(mqtt);
+    peer_publish(&p, "t/config/member/m0", "", true);
+    peer_publish(&p, "t/config/member/m0", "{}", true);
+    options.config_first = false;
+    mqtt = start(&options);
+    expect_online(mqtt, 1);
+    sink_expect(&sink, 3 * (size_t)DOCUMENTS + 2);
+    sink_find(&sink, 2 * (size_t)DOCUMENTS, "t/config/member/m0", "");
+    bs_mqtt_stop(mqtt);
+    peer_stop(&p);
+}
+
 static void test_correlation_data_arrives(void **state)
 {
     struct bs_mqtt_options options = usual_options(&broker, &sink);
@@ -223,6 +259,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_killed_broker_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retained_ones_come_flagged_at_every_connack, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_more_documents_than_a_queue_holds,
+                                        set_up_with_short_queues, tear_down),
         cmocka_unit_test_setup_teardown(test_correlation_data_arrives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_documents_come_before_the_steps_of_an_old_session,
                                         set_up, tear_down),
