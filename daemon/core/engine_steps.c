@@ -6,7 +6,7 @@
 
 #define ACCEPTED BS_STEP_REASON_COUNT
 
-/* Who wears a device that no document names now: only where nobody's ever did it is a guest. */
+/* A guest for a device that no member's document ever named; NULL where there is no room. */
 static struct bs_member *welcome(struct bs_engine *e, struct bs_slice id)
 {
     uint32_t members = (uint32_t)bs_config_count_kind(e->config, BS_KIND_MEMBER);

@@ -409,6 +409,28 @@ static void another_setting_moves_no_boundary(void **state)
     world_end(&w);
 }
 
+/* The larger max_future_ms of both counts, whichever came with the new size. */
+static void a_changed_window_size_waits_for_the_furthest_step(void **state)
+{
+    (void)state;
+    for (int raised = 0; raised < 2; raised++) {
+        struct world w;
+        world_begin(&w);
+        world_welcome_guests(&w, raised ? ",\"max_future_ms\":0" : ",\"max_future_ms\":15000");
+        world_welcome_guests(&w, raised ? ",\"window_s\":1,\"max_future_ms\":15000"
+                                        : ",\"window_s\":1,\"max_future_ms\":0");
+        world_wait(&w, 19999);
+        world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", (long long)w.tick);
+        w.tick++;
+        world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":2,\"t\":%lld}", (long long)w.tick);
+        world_wait(&w, 500000);
+        const char *lines = world_lines(&w);
+        assert_non_null(
+            strstr(lines, "steps=1i,missed=0i,lost=0i,late=0i,final=true 1795716010000\n"));
+        world_end(&w);
+    }
+}
+
 static void a_stepped_clock_ends_what_was_open(void **state)
 {
     (void)state;
@@ -539,6 +561,7 @@ int main(void)
         cmocka_unit_test(a_changed_window_size_counts_no_step_twice),
         cmocka_unit_test(a_changed_window_size_leaves_placed_steps_alone),
         cmocka_unit_test(another_setting_moves_no_boundary),
+        cmocka_unit_test(a_changed_window_size_waits_for_the_furthest_step),
         cmocka_unit_test(a_stepped_clock_ends_what_was_open),
         cmocka_unit_test(who_is_unknown_is_asked_anew_for_each_step),
         cmocka_unit_test(a_live_step_that_comes_again_as_stored_is_a_duplicate),

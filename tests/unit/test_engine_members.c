@@ -211,6 +211,7 @@ static void guests_leave_room_when_they_go(void **state)
     struct world w;
     world_begin(&w);
     world_welcome_guests(&w, ",\"max_members\":2,\"stored_lateness_s\":0");
+    world_wait(&w, 2 * MINUTE);
     step(&w, "a");
     step(&w, "a"); /* one guest, however many steps */
     step(&w, "b");
@@ -222,6 +223,22 @@ static void guests_leave_room_when_they_go(void **state)
     step(&w, "e");
     assert_int_equal(rejected(&w, BS_STEP_OVER_LIMIT), 2);
     assert_int_equal(bs_engine_books(w.engine)->steps_counted, 5);
+    world_end(&w);
+}
+
+static void a_birth_alone_is_forgotten(void **state)
+{
+    (void)state;
+    struct world w;
+    struct bs_engine_held held;
+    world_begin(&w);
+    world_say_text(&w, "device/pod/birth", "{\"side\":\"L\"}");
+    world_say_text(&w, "device/belt/birth", "{}"); /* says nothing that would be kept */
+    bs_engine_get_held(w.engine, &held);
+    assert_int_equal(held.devices, 1);
+    world_wait(&w, INT64_C(8) * 24 * 60 * MINUTE);
+    bs_engine_get_held(w.engine, &held);
+    assert_int_equal(held.devices, 0);
     world_end(&w);
 }
 
@@ -312,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_birth_comes_before_its_document),
         cmocka_unit_test(a_row_outlives_its_members_document),
         cmocka_unit_test(guests_leave_room_when_they_go),
+        cmocka_unit_test(a_birth_alone_is_forgotten),
         cmocka_unit_test(guests_are_welcome_or_not),
         cmocka_unit_test(members_who_never_walked_leave_no_trace),
         cmocka_unit_test(guests_and_members_share_the_bound),

@@ -98,6 +98,11 @@ static void take_lines(struct trial *t)
 
 /* What is done. */
 
+static int64_t wall(const struct trial *t)
+{
+    return t->w.tick + bs_engine_offset_ms(t->w.engine);
+}
+
 /* True where it was accepted. */
 static bool say(struct trial *t, const char *topic, const char *payload)
 {
@@ -149,7 +154,7 @@ static void change_class(struct trial *t)
     struct bs_buffer start;
     snprintf(topic, sizeof topic, "config/session/g%d", pick(t, 2));
     bs_buffer_init(&start, 64);
-    bs_buffer_add_iso_time(&start, t->w.tick + 1000 * pick(t, 40) - 20000);
+    bs_buffer_add_iso_time(&start, wall(t) + 1000 * pick(t, 40) - 20000);
     if (pick(t, 4))
         snprintf(payload, sizeof payload, "{\"drill\":\"d%d\",\"start\":\"%.*s\"%s}", pick(t, 2),
                  (int)start.length, start.at, pick(t, 2) ? ",\"phase\":\"p\"" : "");
@@ -208,7 +213,7 @@ static void step(struct trial *t)
     snprintf(name, sizeof name, "%d", device);
     t->seq += !again;
     world_step(&t->w, name, "{\"v\":1,\"boot\":1,\"seq\":%u,\"t\":%lld,\"dir\":\"%c\"%s}", t->seq,
-               (long long)(t->w.tick + 1000 - back), "BF"[pick(t, 2)],
+               (long long)(wall(t) + 1000 - back), "BF"[pick(t, 2)],
                stored ? ",\"stored\":true" : "");
     bool taken = books->steps_counted > counted;
     EXPECT(!taken || may_count(t, device), "a step of device %d was counted", device);
@@ -218,7 +223,7 @@ static void step(struct trial *t)
 
 static void step_clock(struct trial *t)
 {
-    struct bs_clock_body clock = {.offset_ms = bs_engine_offset_ms(t->w.engine), .stepped = true};
+    struct bs_clock_body clock = {.offset_ms = pick(t, 80000) - 40000, .stepped = true};
     uint8_t bytes[BS_CLOCK_BODY_BYTES];
     bs_clock_body_write(&clock, bytes);
     world_fold(&t->w, BS_RECORD_CLOCK, 0, bs_slice_of(bytes, sizeof bytes));
