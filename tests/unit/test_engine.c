@@ -242,13 +242,16 @@ static void stored_windows_are_bounded_as_windows(void **state)
                        seq++, (long long)w.tick - i * 10000LL, "FB"[d]);
     assert_int_equal(rejected(&w, BS_STEP_OVER_LIMIT), 8);
     assert_int_equal(bs_engine_books(w.engine)->steps_counted, 8192);
+    world_step(&w, "belt", "{\"v\":1,\"boot\":1,\"seq\":%u,\"t\":%lld,\"stored\":true}", seq - 1,
+               (long long)w.tick); /* the bound left no trace of it */
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 8193);
     world_wait(&w, 604820000);
     struct bs_engine_held held;
     bs_engine_get_held(w.engine, &held);
     assert_int_equal(held.windows, 0);
     world_step(&w, "belt", "{\"v\":1,\"boot\":2,\"seq\":1,\"t\":%lld,\"stored\":true}",
                (long long)w.tick);
-    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 8193);
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 8194);
     world_end(&w);
 }
 
@@ -490,6 +493,24 @@ static void a_live_step_that_comes_again_as_stored_is_a_duplicate(void **state)
     world_end(&w);
 }
 
+/* A boot is remembered for its latest step, in whatever order they came. */
+static void an_early_step_that_comes_last_forgets_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    world_welcome_guests(&w, ",\"stored_lateness_s\":3600");
+    const char *step = "{\"v\":1,\"boot\":1,\"seq\":%d,\"t\":%lld,\"stored\":true}";
+    long long begin = (long long)w.tick;
+    world_step(&w, "pod", step, 1, begin);
+    world_step(&w, "pod", step, 2, begin - 3000000);
+    world_wait(&w, 1200000);
+    world_step(&w, "pod", step, 1, begin);
+    assert_int_equal(rejected(&w, BS_STEP_DUPLICATE), 1);
+    assert_int_equal(bs_engine_books(w.engine)->steps_counted, 2);
+    world_end(&w);
+}
+
 /* The same class the day after: switched on before a day has passed, walking when it has. */
 static void a_birth_is_not_forgotten_before_the_steps(void **state)
 {
@@ -565,6 +586,7 @@ int main(void)
         cmocka_unit_test(a_stepped_clock_ends_what_was_open),
         cmocka_unit_test(who_is_unknown_is_asked_anew_for_each_step),
         cmocka_unit_test(a_live_step_that_comes_again_as_stored_is_a_duplicate),
+        cmocka_unit_test(an_early_step_that_comes_last_forgets_nothing),
         cmocka_unit_test(a_birth_is_not_forgotten_before_the_steps),
         cmocka_unit_test(a_log_without_its_first_start_is_taken),
         cmocka_unit_test(a_refused_body_is_told),

@@ -104,6 +104,48 @@ static void a_boot_is_kept_while_its_steps_may_come_again(void **state)
     end(&g);
 }
 
+static struct bs_boot *power_up(struct gym *g, uint32_t boot, bool uses_up, int64_t now)
+{
+    struct bs_device *d = bs_roster_find(g->roster, BS_SLICE("pod"));
+    return bs_device_boot(d ? d : add(g, "pod", NULL), boot, uses_up, g->windows,
+                          (struct bs_tick_ms){now});
+}
+
+/* A live step may come again as stored, a stored one as live. */
+static void a_boot_is_kept_for_the_longer_lateness(void **state)
+{
+    (void)state;
+    struct gym g;
+    begin(&g);
+    bs_windows_set_lateness(g.windows, 2 * DAY_MS, 0);
+    power_up(&g, 1, false, 0)->accepted = true;
+    sweep_at(&g, 2 * DAY_MS + 9999);
+    assert_true(is_there(&g, "pod"));
+    sweep_at(&g, 2 * DAY_MS + 10000);
+    assert_false(is_there(&g, "pod"));
+    end(&g);
+}
+
+/* Sixteen boots, and room for as many when they may go: a boot that had no step after ten minutes,
+ * one with `up` times after a day. */
+static void boots_are_bounded_and_make_room(void **state)
+{
+    (void)state;
+    for (int uses_up = 0; uses_up < 2; uses_up++) {
+        int64_t kept = uses_up ? DAY_MS : 600000;
+        struct gym g;
+        begin(&g);
+        for (uint32_t boot = 0; boot < BS_BOOTS_MAX; boot++)
+            assert_non_null(power_up(&g, boot, uses_up, 0));
+        assert_null(power_up(&g, 99, uses_up, kept - 1));
+        for (uint32_t boot = 100; boot < 100 + BS_BOOTS_MAX; boot++)
+            assert_non_null(power_up(&g, boot, uses_up, kept));
+        assert_null(power_up(&g, 99, uses_up, kept));
+        assert_non_null(power_up(&g, 100, uses_up, kept)); /* which is known */
+        end(&g);
+    }
+}
+
 static void devices_of_nobody_are_bounded(void **state)
 {
     (void)state;
@@ -149,6 +191,8 @@ int main(void)
         cmocka_unit_test(a_device_is_kept_for_a_day),
         cmocka_unit_test(a_birth_is_kept_while_it_may_matter),
         cmocka_unit_test(a_boot_is_kept_while_its_steps_may_come_again),
+        cmocka_unit_test(a_boot_is_kept_for_the_longer_lateness),
+        cmocka_unit_test(boots_are_bounded_and_make_room),
         cmocka_unit_test(devices_of_nobody_are_bounded),
         cmocka_unit_test(the_clocks_witnesses_are_of_the_last_minute),
     };
