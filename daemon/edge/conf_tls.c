@@ -55,7 +55,8 @@ static CURLcode on_handshake(CURL *easy, void *tls, void *context)
 static bool set_up(CURL *easy, const struct conf_tls_files *files, struct nobody *nobody,
                    char *said)
 {
-    /* No password is ever asked for on a terminal: an empty one is tried. */
+    /* No password is ever asked for on a terminal: an empty one is tried. And a machine without
+     * authorities of its own is none of the files' faults. */
     return curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, said) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_URL, "https://localhost/") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
@@ -64,7 +65,8 @@ static bool set_up(CURL *easy, const struct conf_tls_files *files, struct nobody
            curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_handshake) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, nobody) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_KEYPASSWD, "") == CURLE_OK &&
-           (!files->ca || curl_easy_setopt(easy, CURLOPT_CAINFO, files->ca) == CURLE_OK) &&
+           curl_easy_setopt(easy, CURLOPT_CAINFO, files->ca) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSLCERT, files->cert) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSLKEY, files->key) == CURLE_OK;
 }
@@ -82,7 +84,7 @@ bool bs_conf_tls_fits(const struct conf_tls_files *files, char ret_why[CONF_WHY_
         code = curl_easy_perform(easy);
     curl_easy_cleanup(easy);
     hang_up(&nobody);
-    if (code == CURLE_SSL_CACERT_BADFILE)
+    if (files->ca && code == CURLE_SSL_CACERT_BADFILE)
         return bs_conf_refuse(ret_why, "%.180s: holds no certificate", files->ca);
     if (code == CURLE_SSL_CERTPROBLEM)
         return bs_conf_refuse(ret_why, "%.220s", said);
