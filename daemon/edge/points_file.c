@@ -25,7 +25,7 @@ struct bs_points_file {
     bool durable; /* it was synced once: what is in it must not be lost */
     mode_t mode;
     bool torn; /* behind `size` stands part of a line that could not be cut off yet */
-    uint64_t size, max_bytes;
+    uint64_t size, kept, max_bytes;
     size_t owed; /* of a pipe: how much of the lines handed in last is already in it */
     char *path, *old_path;
 };
@@ -73,6 +73,7 @@ static enum bs_status open_file(struct bs_points_file *f, int *ret_errno)
     f->begun = true;
     if (f->regular && !cut_half_line(f))
         return failed(ret_errno);
+    f->kept = f->size;
     return BS_OK;
 }
 
@@ -195,6 +196,21 @@ enum bs_status bs_points_file_sync(struct bs_points_file *f, int *ret_errno)
         return failed(ret_errno);
     f->begun = false;
     f->durable = true;
+    return BS_OK;
+}
+
+void bs_points_file_keep(struct bs_points_file *f)
+{
+    f->kept = f->size;
+}
+
+enum bs_status bs_points_file_undo(struct bs_points_file *f, int *ret_errno)
+{
+    if (!f->regular || f->size == f->kept)
+        return BS_OK;
+    if (ftruncate(f->fd, (off_t)f->kept) != 0)
+        return failed(ret_errno);
+    f->size = f->kept;
     return BS_OK;
 }
 

@@ -125,6 +125,7 @@ static void on_poster_closed(void *context)
 static void close_all(struct bs_outlet *o)
 {
     outlet_store_marks(o);
+    outlet_drop_batch(o);
     o->closing = true;
     o->closing_parts = 1;
     uv_close((uv_handle_t *)&o->timer, on_timer_closed);

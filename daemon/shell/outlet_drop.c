@@ -50,7 +50,7 @@ bool bs_outlet_drop_oldest(struct bs_outlet *outlet)
         return false;
     /* Lines of it may have been settled one by one, between two tries of a request. */
     if (o->batch.from < second)
-        o->batch.at_hand = false;
+        outlet_drop_batch(o);
     while (o->counted < second && outlet_count(o))
         ;
     o->full_bytes = bs_log_bytes(o->options.outbox);

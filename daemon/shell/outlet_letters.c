@@ -4,8 +4,11 @@
  *   {"time":"2026-11-24T17:59:58.120Z","message":"HTTP 400: …","line":"gait_window,…"}
  *   {…,"suspect":true}   one of several of which at least one is bad, nobody knows which
  *
- * A line whose letter was written may be written again after a crash; none is left out. */
+ * Letters of a batch that is begun once more are taken back. After a crash, or where that is not
+ * possible, a line may have two; none is left out. */
 #include "outlet_parts.h"
+
+#include "report.h"
 
 #include "backstep/base/buffer.h"
 #include "backstep/base/check.h"
@@ -138,6 +141,18 @@ bool outlet_write_letters(struct bs_outlet *o)
     return written;
 }
 
+void outlet_drop_batch(struct bs_outlet *o)
+{
+    int error = 0;
+    if (o->batch.at_hand && o->letters.file &&
+        bs_points_file_undo(o->letters.file, &error) != BS_OK)
+        bs_report(BS_LOG_WARNING, "%s: %s; some lines may be there twice",
+                  o->options.conf->influxdb.dead_letter_file, strerror(error));
+    o->letters.first = o->letters.beyond = 0;
+    o->letters.unsynced = false;
+    o->batch.at_hand = false;
+}
+
 bool outlet_sync_letters(struct bs_outlet *o)
 {
     struct outlet_letters *l = &o->letters;
@@ -146,10 +161,11 @@ bool outlet_sync_letters(struct bs_outlet *o)
         return true;
     l->unsynced = false;
     if (bs_points_file_sync(l->file, &error) != BS_OK) {
-        o->batch.at_hand = false;
+        outlet_drop_batch(o);
         note_failure(o, strerror(error));
         return false;
     }
+    bs_points_file_keep(l->file);
     note_success(o);
     return true;
 }

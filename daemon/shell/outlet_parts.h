@@ -148,6 +148,9 @@ void outlet_add_letters(struct bs_outlet *o, uint32_t first, uint32_t beyond, bo
 /* True where all that were added are in the file; else it is tried again at letters.again_ms. */
 bool outlet_write_letters(struct bs_outlet *o);
 
+/* The batch at hand, if any, is no longer: its lines are collected afresh. */
+void outlet_drop_batch(struct bs_outlet *o);
+
 /* True where all that are in the file are on the disk too; else the batch is begun once more. */
 bool outlet_sync_letters(struct bs_outlet *o);
 

@@ -95,7 +95,7 @@ static void take_verdict(struct bs_outlet *o, struct bs_delivery_verdict verdict
     switch (verdict.outcome) {
     case BS_DELIVERY_AGAIN:
         if (bs_bisection_is_untouched(search))
-            o->batch.at_hand = false;
+            outlet_drop_batch(o);
         break;
     case BS_DELIVERY_EXPIRED:
         note_expired(o, verdict.expired);
@@ -258,7 +258,6 @@ static void begin_batch(struct bs_outlet *o)
         pass_batch(o);
         return;
     }
-    o->letters.first = o->letters.beyond = 0;
     bs_bisection_init(&o->batch.search, o->batch.lines, o->part_max);
     o->batch.at_hand = true;
     settle(o);

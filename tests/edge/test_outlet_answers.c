@@ -131,6 +131,10 @@ static void a_search_that_was_cut_off_begins_afresh(void **state)
     stop(&r, 5000);
     for (unsigned line = 0; line < 1000; line++)
         assert_int_equal(j.stored[line] > 0, !is_13_or_777(line));
+    char *letters = read_file(r.letters);
+    const char *second = assert_letter(letters, 13, "HTTP 400: no reason given", false);
+    assert_string_equal(assert_letter(second, 777, "HTTP 400: no reason given", false), "");
+    free(letters);
     discard(&r);
 }
 

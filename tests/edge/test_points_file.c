@@ -147,6 +147,34 @@ static void a_short_write_is_undone(void **state)
     bs_points_file_close(f);
 }
 
+static void what_was_not_kept_can_be_undone(void **state)
+{
+    (void)state;
+    int error = 0;
+    put(path, "before\n");
+    struct bs_points_file *f = open_at(path, 30);
+    assert_int_equal(append(f, "one\n"), BS_OK);
+    assert_int_equal(bs_points_file_undo(f, &error), BS_OK);
+    assert_content(path, "before\n");
+    assert_int_equal(append(f, "two\n"), BS_OK);
+    assert_int_equal(bs_points_file_sync(f, &error), BS_OK);
+    bs_points_file_keep(f);
+    assert_int_equal(append(f, "three\n"), BS_OK);
+    assert_int_equal(bs_points_file_undo(f, &error), BS_OK);
+    assert_content(path, "before\ntwo\n");
+    assert_int_equal(append(f, "as long as it may be........\n"), BS_OK);
+    assert_content(old_path, "before\ntwo\n");
+    assert_int_equal(bs_points_file_undo(f, &error), BS_OK);
+    assert_content(path, "");
+    assert_int_equal(append(f, "last\n"), BS_OK);
+    assert_content(path, "last\n");
+    bs_points_file_close(f);
+    f = open_at("/dev/null", 30);
+    assert_int_equal(bs_points_file_sync(f, &error), BS_OK);
+    assert_int_equal(bs_points_file_undo(f, &error), BS_OK);
+    bs_points_file_close(f);
+}
+
 static void a_pipe_goes_on_where_it_stopped(void **state)
 {
     (void)state;
@@ -215,6 +243,7 @@ int main(void)
         IN_A_FOLDER(half_a_line_of_a_dead_writer_is_cut),
         IN_A_FOLDER(a_full_file_becomes_the_predecessor),
         IN_A_FOLDER(a_short_write_is_undone),
+        IN_A_FOLDER(what_was_not_kept_can_be_undone),
         IN_A_FOLDER(a_pipe_goes_on_where_it_stopped),
         IN_A_FOLDER(devices_are_only_written_to),
         IN_A_FOLDER(what_cannot_be_opened_says_why),

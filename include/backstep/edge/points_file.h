@@ -26,6 +26,12 @@ enum bs_status bs_points_file_write(struct bs_points_file *f, struct bs_slice li
  * renamed. After a failure nobody knows: open the file afresh and write it again. */
 enum bs_status bs_points_file_sync(struct bs_points_file *f, int *ret_errno);
 
+/* What stands in the file now stays; so does what is there at open. */
+void bs_points_file_keep(struct bs_points_file *f);
+
+/* Cuts off what was written since; lines that were renamed away meanwhile stay. */
+enum bs_status bs_points_file_undo(struct bs_points_file *f, int *ret_errno);
+
 void bs_points_file_close(struct bs_points_file *f);
 
 #endif
