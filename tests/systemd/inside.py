@@ -230,6 +230,29 @@ def check_credential():
     return "from /etc/credstore; status 78 without it"
 
 
+def check_certificates():
+    """Both sides of the broker's link by certificate; ours come as credentials."""
+    made = Path("/certificates")
+    for name in made.iterdir():
+        name.chmod(0o644)  # mosquitto reads its key as a user of its own
+    for name, file in (("ca", "ca.pem"), ("cert", "daemon.pem"), ("key", "daemon.key")):
+        shutil.copy(made / file, f"/etc/credstore/backstepd.mqtt-{name}")
+    listener = Path("/etc/mosquitto/conf.d/tls.conf")
+    listener.write_text(
+        f"listener 1883 127.0.0.1\nallow_anonymous true\nlistener 8884 127.0.0.1\n"
+        f"cafile {made}/ca.pem\ncertfile {made}/broker.pem\nkeyfile {made}/broker.key\n"
+        "require_certificate true\n")
+    CONF.write_text(GOOD_CONF.replace(
+        "uri = mqtt://127.0.0.1:1883\n", "uri = mqtts://localhost:8884\nca_file = mqtt-ca\n"
+        "cert_file = mqtt-cert\nkey_file = mqtt-key\n"))
+    run("systemctl", "restart", "mosquitto.service")
+    run("systemctl", "start", UNIT)
+    books(67)
+    run("systemctl", "stop", UNIT)
+    CONF.write_text(GOOD_CONF)
+    return "online over TLS; authority, certificate and key from /etc/credstore"
+
+
 def check_instance():
     """A site of its own beside others: configuration and state by the instance's name."""
     run("systemctl", "clean", "--what=state", UNIT)
@@ -245,7 +268,7 @@ def check_instance():
 
 CHECKS = [check_units, check_confinement, check_start, check_state_folder, check_steps,
           check_watchdog, check_restart, check_reload, check_stop, check_bad_configuration,
-          check_credential, check_instance]
+          check_credential, check_certificates, check_instance]
 
 
 def prepare():

@@ -16,6 +16,10 @@ from pathlib import Path
 import tree
 
 FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent / "system"))
+
+from safe import Certificates  # noqa: E402
+
 BOOT_TIMEOUT_S = 270
 
 
@@ -66,6 +70,14 @@ def check_container(root):
 def install(build, stage):
     subprocess.run(["cmake", "--install", build, "--prefix", "/usr"], check=True,
                    env={**os.environ, "DESTDIR": str(stage)}, stdout=subprocess.DEVNULL)
+
+
+def add_certificates(stage):
+    """Made out here: the container has no openssl."""
+    made = Certificates(stage / "certificates")
+    made.authority("ca")
+    made.server("broker", "ca")
+    made.sign("daemon", "ca", "backstepd.test")
 
 
 def stop(container):
@@ -138,6 +150,7 @@ def main():
             install(options.build, stage)
         else:
             shutil.copytree(options.stage, stage)
+        add_certificates(stage)
         console = boot(root, stage, results)
         report(results, console)
 
