@@ -14,12 +14,6 @@ static struct member *find(const struct bs_roster *r, struct bs_slice id)
     return m;
 }
 
-struct bs_member *bs_roster_find_member(struct bs_roster *r, struct bs_slice id)
-{
-    struct member *m = find(r, id);
-    return m ? &m->member : NULL;
-}
-
 static struct member *add(struct bs_roster *r, struct bs_slice id)
 {
     bs_check(id.length <= BS_MEMBER_ID_MAX);
@@ -59,12 +53,6 @@ struct bs_member *bs_roster_make_guest(struct bs_roster *r, struct bs_slice devi
     return m;
 }
 
-struct bs_slice bs_member_id(const struct bs_member *member)
-{
-    const struct member *m = (const struct member *)member;
-    return bs_slice_of(m->id, m->id_length);
-}
-
 /* Tags. */
 
 struct bs_tags *bs_roster_tags(struct bs_roster *r, struct bs_member *member,
@@ -73,7 +61,7 @@ struct bs_tags *bs_roster_tags(struct bs_roster *r, struct bs_member *member,
     struct member *m = (struct member *)member;
     struct bs_tags_names all = *names;
     all.site = bs_slice_of(r->site, r->site_length);
-    all.member = all.alias = bs_member_id(member);
+    all.member = all.alias = bs_slice_of(m->id, m->id_length);
     if (member->document && member->document->alias.length)
         all.alias = member->document->alias;
     all.named = member->consent == BS_CONSENT_MEMBER;

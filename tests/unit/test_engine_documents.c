@@ -105,6 +105,7 @@ static void a_late_step_finds_the_group_of_its_time(void **state)
     say(&w, "drill/back", drill);
     say(&w, "member/m1", ruth);
     say_session(&w, "tue", start, "");
+    step(&w, "pod"); /* the first one brings the end of the class nearer: asked anew */
     step(&w, "pod");
     step_at(&w, "pod", start * 1000 - 1000);
     say_session(&w, "mon", start - 20, "");
@@ -112,7 +113,7 @@ static void a_late_step_finds_the_group_of_its_time(void **state)
     step_at(&w, "pod", start * 1000 - 20001);
     world_wait(&w, 10 * MINUTE);
     take_rows(&w, &b);
-    assert_int_equal(steps_in(&b, "drill=back,group=tue", ""), 1);
+    assert_int_equal(steps_in(&b, "drill=back,group=tue", ""), 2);
     assert_int_equal(steps_in(&b, "drill=none,group=tue", ""), 2);
     assert_int_equal(steps_in(&b, "drill=back,group=mon", ""), 1);
     world_end(&w);

@@ -70,12 +70,9 @@ void bs_roster_free(struct bs_roster *r);
  * on it. */
 void bs_roster_seed(struct bs_roster *r, uint64_t seed);
 
-/* Members by id. NULL where nobody has it (find), where memory is out (make: finds, or adds one
- * whose consent is `none`). */
-struct bs_member *bs_roster_find_member(struct bs_roster *r, struct bs_slice id);
+/* The member with that id, added where there is none, with consent `none`; NULL where memory is
+ * out. */
 struct bs_member *bs_roster_make_member(struct bs_roster *r, struct bs_slice id);
-
-struct bs_slice bs_member_id(const struct bs_member *m);
 
 /* The member's tags by these names (site, member and alias are filled in here), always the same
  * object for the same names while anything holds it; NULL where memory is out. */
