@@ -235,11 +235,13 @@ static void a_birth_alone_is_forgotten(void **state)
     world_begin(&w);
     world_say_text(&w, "device/pod/birth", "{\"side\":\"L\"}");
     world_say_text(&w, "device/belt/birth", "{}"); /* says nothing that would be kept */
+    say(&w, "member/m1", "{\"consent\":\"member\",\"devices\":[\"left\"]}");
+    world_say_text(&w, "device/left/birth", "{\"side\":\"L\"}");
     bs_engine_get_held(w.engine, &held);
-    assert_int_equal(held.devices, 1);
+    assert_int_equal(held.devices, 2);
     world_wait(&w, INT64_C(8) * 24 * 60 * MINUTE);
     bs_engine_get_held(w.engine, &held);
-    assert_int_equal(held.devices, 0);
+    assert_int_equal(held.devices, 1); /* what a document names is kept */
     world_end(&w);
 }
 
