@@ -6,7 +6,6 @@
 #include "report.h"
 
 #include <cjson/cJSON.h>
-#include <string.h>
 
 /* What a person changes by hand fits in; a storm does not. */
 #define LINES_A_MINUTE 20
@@ -88,26 +87,16 @@ static void say(struct bs_slice name, struct bs_slice payload, bool ok)
     cJSON_Delete(answer);
 }
 
-/* What stands behind "/result/": kind and id. */
-static bool find_name(struct bs_slice topic, struct bs_slice *ret)
+void bs_answers_take(struct bs_answers *a, uint64_t now_ns, struct bs_slice results,
+                     const struct bs_publication *p)
 {
-    static const char result[] = "/result/";
-    const char *at = memmem(topic.at, topic.length, result, sizeof result - 1);
-    if (!at)
-        return false;
-    *ret = bs_slice_after(topic, (size_t)(at - topic.at) + sizeof result - 1);
-    return true;
-}
-
-void bs_answers_take(struct bs_answers *a, uint64_t now_ns, const struct bs_publication *p)
-{
-    struct bs_slice name;
-    if (!find_name(p->topic, &name))
+    if (!bs_slice_starts(p->topic, results))
         return;
     if (p->unchanged) {
         a->unchanged++;
         return;
     }
+    struct bs_slice name = bs_slice_after(p->topic, results.length); /* kind and id */
     bool deleted = p->payload.length == 0;
     bool ok = deleted || bs_slice_starts(p->payload, BS_SLICE("{\"ok\":true"));
     if (!may_say(a, ok ? BS_ANSWER_IN_FORCE : BS_ANSWER_REJECTED, now_ns))

@@ -25,8 +25,10 @@ struct bs_answers {
     uint64_t unchanged; /* since the last summary */
 };
 
-/* A publication of the engine's; one that is no answer is passed over. */
-void bs_answers_take(struct bs_answers *a, uint64_t now_ns, const struct bs_publication *p);
+/* A publication of the engine's; one that is no answer is passed over. `results`: the topic above
+ * all answers, "…/result/". */
+void bs_answers_take(struct bs_answers *a, uint64_t now_ns, struct bs_slice results,
+                     const struct bs_publication *p);
 
 /* A message on `topic` that is no document. */
 void bs_answers_take_unknown(struct bs_answers *a, uint64_t now_ns, struct bs_slice topic);

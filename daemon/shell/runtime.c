@@ -113,6 +113,7 @@ static void take_down(struct bs_runtime *rt)
     bs_check(left == 0);
     bs_buffer_fini(&rt->service_topic);
     bs_buffer_fini(&rt->config_topic);
+    bs_buffer_fini(&rt->result_topic);
     bs_buffer_fini(&rt->absent);
     bs_buffer_fini(&rt->document);
     bs_buffer_fini(&rt->sentence);
@@ -143,6 +144,7 @@ int bs_runtime_run(struct bs_conf *conf, const char *conf_path)
     rt->started = bs_clock_mono();
     bs_buffer_init(&rt->service_topic, 1024);
     bs_buffer_init(&rt->config_topic, 1024);
+    bs_buffer_init(&rt->result_topic, 1024);
     bs_buffer_init(&rt->absent, 64 * 1024);
     bs_buffer_init(&rt->document, 64 * 1024);
     bs_buffer_init(&rt->sentence, 2048);

@@ -110,9 +110,10 @@ static void below_root(const struct bs_runtime *rt, const char *rest, char *ret,
 enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
 {
     const struct bs_conf *c = rt->conf;
-    char config[512], device[512], service[512], marker[512], rest[128];
+    char config[512], device[512], result[512], service[512], marker[512], rest[128];
     below_root(rt, "config/#", config, sizeof config);
     below_root(rt, "device/#", device, sizeof device);
+    below_root(rt, "result/", result, sizeof result);
     snprintf(rest, sizeof rest, "service/%s", c->site.instance);
     below_root(rt, rest, service, sizeof service);
     snprintf(rest, sizeof rest, "service/%s/marker", c->site.instance);
@@ -147,6 +148,8 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
     bs_buffer_add_text(&rt->service_topic, service);
     bs_buffer_reset(&rt->config_topic);
     bs_buffer_add(&rt->config_topic, bs_slice_of(config, strlen(config) - 1));
+    bs_buffer_reset(&rt->result_topic);
+    bs_buffer_add_text(&rt->result_topic, result);
     return rt->mqtt ? bs_mqtt_return(rt->mqtt, &options) : bs_mqtt_start(&rt->mqtt, &options);
 }
 

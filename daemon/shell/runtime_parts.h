@@ -67,7 +67,7 @@ struct bs_runtime {
     uint64_t slowest_turn_ns;  /* since the last service document */
     uint64_t watched_position; /* folded when the watchdog was fed last */
 
-    struct bs_buffer service_topic, config_topic, document, sentence;
+    struct bs_buffer service_topic, config_topic, result_topic, document, sentence;
     struct bs_buffer absent; /* see bs_runtime_find_absent */
     size_t absent_count;
     uint64_t absent_since; /* documents in the books when it was found, and 1; 0: not found yet */

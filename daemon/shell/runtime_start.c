@@ -113,7 +113,8 @@ static void publish(void *context, const struct bs_publication *publication)
 {
     struct bs_runtime *rt = context;
     if (rt->live)
-        bs_answers_take(&rt->answers, bs_clock_mono().ns, publication);
+        bs_answers_take(&rt->answers, bs_clock_mono().ns, bs_buffer_slice(&rt->result_topic),
+                        publication);
     bs_runtime_publish(rt, publication, publication->qos > 0);
 }
 

@@ -76,13 +76,13 @@ static struct bs_publication answer(const char *topic, const char *payload)
                                    .retained = true};
 }
 
+#define RESULT "backstep/v1/gym/result/"
+
 static void take(struct bs_answers *a, const char *topic, const char *payload)
 {
     struct bs_publication p = answer(topic, payload);
-    bs_answers_take(a, 1, &p);
+    bs_answers_take(a, 1, BS_SLICE(RESULT), &p);
 }
-
-#define RESULT "backstep/v1/gym/result/"
 
 static void a_line_says_what_became_of_it(void **state)
 {
@@ -119,8 +119,14 @@ static void other_publications_are_passed_over(void **state)
     (void)state;
     struct bs_answers a = {0};
     take(&a, "backstep/v1/gym/live/tue", "{\"members\":[]}");
+    /* A site may be named as the topic is. */
+    struct bs_publication live = answer("backstep/v1/result/live/tue", "{\"members\":[]}");
+    bs_answers_take(&a, 1, BS_SLICE("backstep/v1/result/result/"), &live);
     bs_answers_sum_up(&a);
     assert_string_equal(said(), "");
+    struct bs_publication deleted = answer("backstep/v1/result/result/drill/d", "");
+    bs_answers_take(&a, 1, BS_SLICE("backstep/v1/result/result/"), &deleted);
+    expect_said("info: drill/d is deleted\n");
 }
 
 static void of_a_storm_there_are_counts(void **state)
@@ -130,7 +136,7 @@ static void of_a_storm_there_are_counts(void **state)
     struct bs_publication again = answer(RESULT "member/m-1", "{\"ok\":true,\"rev\":1}");
     again.unchanged = true;
     for (unsigned i = 0; i < 5000; i++) {
-        bs_answers_take(&a, 1, &again);
+        bs_answers_take(&a, 1, BS_SLICE(RESULT), &again);
         take(&a, RESULT "member/m-2", "{\"ok\":true,\"rev\":2}");
         take(&a, RESULT "member/m-3",
              "{\"ok\":false,\"rev\":2,\"error\":{\"pointer\":\"\",\"message\":\"no\"}}");
@@ -145,7 +151,7 @@ static void of_a_storm_there_are_counts(void **state)
     bs_answers_sum_up(&a);
     assert_string_equal(said(), "");
     struct bs_publication later = answer(RESULT "member/m-4", "");
-    bs_answers_take(&a, 61 * SECOND, &later);
+    bs_answers_take(&a, 61 * SECOND, BS_SLICE(RESULT), &later);
     expect_said("m-4 is deleted");
 }
 
