@@ -40,7 +40,7 @@ static void fill_view(struct bs_runtime *rt, const char *state, struct bs_servic
 
 void bs_runtime_tell(struct bs_runtime *rt, const char *state)
 {
-    if (!rt->mqtt)
+    if (!rt->mqtt || !rt->outlet) /* at the end: a reload could open none, and said offline */
         return;
     struct bs_service_view view;
     fill_view(rt, state, &view);

@@ -6,6 +6,8 @@ Must never depend on a message's exact wording, only on what it has to name.
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import time
 import zlib
@@ -147,6 +149,19 @@ def test_stop_with_a_full_intake(case):
     books = daemon.stop_for_books(broker)
     expect_balance(books)
     expect(books["steps_counted"], steps, "steps counted")
+
+
+def test_nothing_to_go_on_with(case):
+    """The folder of the rows is gone, for the configuration in force and for the one read again: it
+    ends, and says why."""
+    broker, folder = case.broker(), case.folder / "rows"
+    folder.mkdir()
+    daemon = case.daemon(broker.uri, output={"file": folder / "points.lp"}).start_online(broker)
+    shutil.rmtree(folder)
+    daemon.child.signal(signal.SIGHUP)
+    expect(daemon.child.wait(20), 70, "exit status")
+    expect_true(re.search(r"rows/points\.lp: No such file", daemon.log_text()), "the log says why")
+    expect_true("stopping" in daemon.log_text(), "an end in order")
 
 
 GARBAGE = {
