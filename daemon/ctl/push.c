@@ -123,9 +123,9 @@ static void describe(void *context, FILE *to)
 }
 
 /* A device that moves from one member to another is refused until the first has let go of it, and
- * a file's place does not say who is first: what was rejected is tried once more where anything was
- * accepted. */
-static bool repeat_rejected(struct push *p)
+ * a file's place does not say who is first: what was rejected is tried again as long as the last
+ * round got another one accepted. */
+static bool repeat_rejected(struct push *p, size_t *accepted_before)
 {
     size_t accepted = 0, rejected = 0;
     for (size_t i = 0; i < p->files.count; i++) {
@@ -133,7 +133,9 @@ static bool repeat_rejected(struct push *p)
         accepted += answer && answer->ok;
         rejected += answer && !answer->ok;
     }
-    if (accepted == 0 || rejected == 0)
+    bool moved = accepted > *accepted_before;
+    *accepted_before = accepted;
+    if (!moved || rejected == 0)
         return false;
     for (size_t i = 0; i < p->files.count; i++) {
         if (!bs_requests_answer(p->requests, i)->ok)
@@ -149,7 +151,8 @@ static enum bs_status publish(struct push *p)
     enum bs_status status = bs_requests_connect(p->requests, &p->progress, filters, 1, false);
     if (status == BS_OK)
         status = bs_requests_run(p->requests);
-    if (status == BS_OK && repeat_rejected(p))
+    size_t accepted = 0;
+    while (status == BS_OK && repeat_rejected(p, &accepted))
         status = bs_requests_run(p->requests);
     bs_progress_end(&p->progress);
     return status;

@@ -211,6 +211,12 @@ def test_push_rejections(case):
         "member/aaron": {**MEMBER, "devices": ["p"]}, "member/ann": {**MEMBER, "rev": 5}})
     expect(ctl("push", moved), (DONE, ["member/aaron: in force",
                                        "member/ann: in force, revision 5"], []), "a device moves")
+    # And on through three, none of whom can take it before the one behind has let go.
+    chain = {f"member/c{i}": {**MEMBER, "devices": [f"q{i}"]} for i in range(4)}
+    expect(ctl("push", write_documents(case.folder / "chain", chain))[0], DONE, "four members")
+    shifted = {f"member/c{i}": {**MEMBER, "devices": [f"q{i + 1}"]} for i in range(4)}
+    found = ctl("push", write_documents(case.folder / "shifted", shifted))
+    expect(found, (DONE, [f"{name}: in force" for name in shifted], []), "devices move in a row")
     stale = write_documents(case.folder / "stale", {"member/ann": {**MEMBER, "rev": 1}})
     expect(ctl("push", stale)[1],
            ["member/ann: rejected; what was in force stays, revision 5"], "an older one")
