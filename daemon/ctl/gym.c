@@ -73,6 +73,8 @@ static int add_member(struct bs_gym *g, const struct bs_document_file *file, str
     const struct bs_member_document *member = &document.member;
     if (member->devices.count > 0 && has_id(&member->groups, group))
         exit_status = add_device(g, member->devices.at[0]);
+    if (exit_status != BS_EXIT_DONE)
+        fprintf(stderr, "backstepctl: %s\n", bs_status_text(BS_NO_MEMORY));
     bs_kind_free(BS_KIND_MEMBER, &document);
     return exit_status;
 }

@@ -58,8 +58,7 @@ static const struct argp_option option_table[] = {
     {"forward", OPTION_FORWARD, "S", 0, "length of the forward phases (20)", 0},
     {"gym", OPTION_GYM, "DIR", 0,
      "a folder of documents (kind/id.json): the members of --group walk, each with the first "
-     "device "
-     "of the own document, in the phases of the group's session",
+     "device of the own document, in the phases of the group's session",
      0},
     {"group", OPTION_GROUP, "GROUP", 0, "whose class it is; with --gym", 0},
     {"pace", OPTION_PACE, "SPM", 0, "mean cadence, both feet; persons vary (110)", 0},
