@@ -212,10 +212,10 @@ static void guests_leave_room_when_they_go(void **state)
     world_begin(&w);
     world_welcome_guests(&w, ",\"max_members\":2,\"stored_lateness_s\":0");
     world_wait(&w, 2 * MINUTE);
-    world_say_text(&w, "device/a/birth", "{\"side\":\"L\"}");
     step(&w, "a");
+    world_say_text(&w, "device/b/birth", "{\"side\":\"L\"}");
     step(&w, "b");
-    step(&w, "a"); /* one guest, however many steps */
+    step(&w, "b"); /* one guest, however many steps */
     step(&w, "c");
     assert_int_equal(rejected(&w, BS_STEP_OVER_LIMIT), 1);
     world_wait(&w, INT64_C(25) * 60 * MINUTE);
