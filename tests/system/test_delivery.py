@@ -46,14 +46,24 @@ def add_keys(influx, data="", http=""):
                            .replace("[http]", "[http]\n" + http))
 
 
-def start_daemon(case, broker, target, name="backstepd", **influxdb):
-    """Online, guests welcome, rows every second, every line into a file of its own too."""
+def launch(case, broker, target, name="backstepd", **influxdb):
+    """A daemon that writes every line into a file of its own too."""
     daemon = case.daemon(broker.uri, target, name=name, site=name,
                          influxdb={"flush_ms": 100, **influxdb},
                          output={"file": case.folder / f"{name}.lp"})
-    daemon.start()
-    daemon.settings(broker, refresh_s=1, stored_lateness_s=604_800)
+    return daemon.start()
+
+
+def start_daemon(case, broker, target, name="backstepd", **influxdb):
+    daemon = launch(case, broker, target, name, **influxdb)
+    welcome(broker, daemon)
     return daemon
+
+
+def welcome(broker, *daemons):
+    """Guests are welcome, and rows come every second."""
+    for daemon in daemons:
+        daemon.settings(broker, refresh_s=1, stored_lateness_s=604_800)
 
 
 def walk(broker, daemon, devices, seconds, every_s=0.25):
@@ -186,8 +196,9 @@ def test_refusals(case):
                       lambda: influx.statement(policy)),
         "no-value": ("max-values-per-tag", {}, more_values),
     }
-    daemons = {name: start_daemon(case, broker, influx, name, **influxdb)
+    daemons = {name: launch(case, broker, influx, name, **influxdb)
                for name, (_, influxdb, _) in rows.items()}
+    welcome(broker, *daemons.values())
     for daemon in daemons.values():
         walk(broker, daemon, {f"pod-{n}": {} for n in range(3)}, 0.6)
     for name, (words, _, _) in rows.items():
@@ -273,8 +284,10 @@ def test_another_reader(case):
     if not find_program("victoria-metrics"):
         raise Skip("victoria-metrics is not installed (a Debian package of that name)")
     broker, victoria = case.broker(), Victoria(case).start()
-    for api, place in (("v1", {}), ("v2", {"org": "club", "bucket": "steps"})):
-        daemon = start_daemon(case, broker, victoria, name=f"daemon-{api}", api=api, **place)
+    daemons = [launch(case, broker, victoria, "one", api="v1"),
+               launch(case, broker, victoria, "two", api="v2", org="club", bucket="steps")]
+    welcome(broker, *daemons)
+    for daemon in daemons:
         walk(broker, daemon, {f"pod-{n}": {"step_ms": 550} for n in range(10)}, 1.5)
         document = settle(broker, daemon)
         expect_outbox(document, Written(daemon))
