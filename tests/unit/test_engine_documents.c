@@ -119,6 +119,58 @@ static void a_late_step_finds_the_group_of_its_time(void **state)
     world_end(&w);
 }
 
+/* As long as a window takes steps, it is known what was on at its begin. */
+static void a_class_is_known_while_its_steps_may_come(void **state)
+{
+    (void)state;
+    struct world w;
+    struct board b = {.count = 0};
+    world_begin(&w);
+    say(&w, "settings/site",
+        "{\"window_s\":300,\"allowed_lateness_s\":60,\"stored_lateness_s\":0}");
+    world_wait(&w, 5 * MINUTE);
+    int64_t begin = w.tick;
+    say(&w, "drill/back", drill);
+    say(&w, "member/m1", ruth);
+    say_session(&w, "mon", begin / 1000, "");
+    world_wait(&w, 1000);
+    say(&w, "session/mon", "");
+    world_wait(&w, 358900);
+    step_at(&w, "pod", begin);
+    world_wait(&w, 10 * MINUTE);
+    take_rows(&w, &b);
+    assert_int_equal(steps_in(&b, "drill=back,group=mon", "phase=imprint"), 1);
+    world_end(&w);
+}
+
+static void a_group_has_rows_from_the_size_on_that_is_set(void **state)
+{
+    (void)state;
+    for (int size = 3; size <= 4; size++) {
+        struct world w;
+        char settings[64];
+        world_begin(&w);
+        snprintf(settings, sizeof settings, "{\"min_group_size\":%d}", size);
+        say(&w, "settings/site", settings);
+        for (int i = 0; i < 3; i++) {
+            char member[16], document[96], device[8];
+            snprintf(member, sizeof member, "member/m%d", i);
+            snprintf(device, sizeof device, "pod%d", i);
+            snprintf(document, sizeof document,
+                     "{\"consent\":\"group\",\"devices\":[\"%s\"],\"groups\":[\"tue\"]}", device);
+            say(&w, member, document);
+            step(&w, device);
+        }
+        world_wait(&w, 3000);
+        const char *row =
+            "group_window,drill=none,group=tue,phase=none,site=gym members=3i,steps=3i,";
+        const char *lines = world_lines(&w);
+        assert_int_equal(strncmp(lines, row, strlen(row)) == 0, size == 3);
+        assert_null(strstr(lines, "member=m"));
+        world_end(&w);
+    }
+}
+
 /* A class that fell silent is opened again by its document alone: not by its drill, nor by a
  * document that says what it said. */
 static void a_silent_class_is_opened_by_its_document(void **state)
@@ -221,6 +273,8 @@ int main(void)
         cmocka_unit_test(a_session_gives_drill_and_phase),
         cmocka_unit_test(the_first_running_group_counts),
         cmocka_unit_test(a_late_step_finds_the_group_of_its_time),
+        cmocka_unit_test(a_class_is_known_while_its_steps_may_come),
+        cmocka_unit_test(a_group_has_rows_from_the_size_on_that_is_set),
         cmocka_unit_test(a_silent_class_is_opened_by_its_document),
         cmocka_unit_test(a_row_goes_on_after_a_sweep),
         cmocka_unit_test(every_arrival_is_answered),
