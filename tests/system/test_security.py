@@ -174,7 +174,7 @@ class Line:
 def push_documents(line):
     folder = line.case.folder / "gym"
     for name, document in {
-            "settings/site": {"allowed_lateness_s": 3600},
+            "settings/site": {"allowed_lateness_s": 3600, "refresh_s": 1, "reorder_ms": 0},
             "member/m-1": {"consent": "member", "devices": ["pod-1"], "groups": ["g"]},
             "member/m-2": {"consent": "member", "devices": ["pod-2"], "groups": ["g"]},
             "drill/d": {"phases": [{"name": "back", "direction": "B"}]}}.items():
