@@ -7,6 +7,7 @@ however it is left. Must never end a process that it did not start.
 import atexit
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -33,9 +34,14 @@ def wait_until(check, timeout, what, pause=0.05):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """None of those that the kernel lends to connections: one of these might be gone when a server
+    that was killed wants it back."""
+    lent = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.SystemRandom().randrange(10_000, lent if lent > 20_000 else 65_536)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def port_answers(port):

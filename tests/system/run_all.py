@@ -5,7 +5,9 @@ Must never go on silently: a skipped test prints its reason, a failed one the pr
 """
 
 import argparse
+import functools
 import importlib
+import multiprocessing
 import sys
 import time
 import traceback
@@ -44,11 +46,31 @@ def run(name, function, options):
         return "ok", ", ".join([f"seed {case.seed}", *case.notes])
 
 
+def run_named(name, options):
+    """(name, outcome, what there is to say, seconds)"""
+    begin = time.monotonic()
+    outcome, text = run(name, dict(find_tests([name]))[name], options)
+    return name, outcome, text, time.monotonic() - begin
+
+
+def run_all(options):
+    """As run_named, of every test, as they end."""
+    names = [name for name, _function in find_tests(options.only)]
+    run_one = functools.partial(run_named, options=options)
+    if options.jobs == 1:
+        yield from map(run_one, names)
+        return
+    with multiprocessing.Pool(options.jobs) as pool:  # left early, its processes end as we would
+        yield from pool.imap_unordered(run_one, names)
+
+
 def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", required=True, type=lambda text: Path(text).resolve(),
                         help="folder with backstepd and backstepctl")
     parser.add_argument("--only", action="append", metavar="NAME", help="tests whose name has NAME")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N",
+                        help="tests at a time: they wait more than they work")
     parser.add_argument("--seed", type=int, help="of a run that is to be repeated")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--short", dest="long", action="store_false", help="the default")
@@ -61,11 +83,9 @@ def main():
     options = read_arguments()
     end_by_exception()
     counts = {"ok": 0, "FAILED": 0, "skipped": 0}
-    for name, function in find_tests(options.only):
-        begin = time.monotonic()
-        outcome, text = run(name, function, options)
+    for name, outcome, text, seconds in run_all(options):
         counts[outcome] += 1
-        print(f"{outcome:7} {time.monotonic() - begin:6.1f} s  {name}: {text}", flush=True)
+        print(f"{outcome:7} {seconds:6.1f} s  {name}: {text}", flush=True)
     print(f"{counts['ok']} passed, {counts['FAILED']} failed, {counts['skipped']} skipped")
     return 1 if counts["FAILED"] or not any(counts.values()) else 0
 

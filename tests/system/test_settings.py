@@ -6,7 +6,6 @@ Must never read the daemon's mind: what is in force is seen in answers and in wh
 import hashlib
 import json
 import re
-import time
 
 from harness import expect, expect_balance, expect_true, step_json
 from processes import wait_until
@@ -143,7 +142,7 @@ def test_retained_step(case):
         client.publish(daemon.topic("device/pod-2/steps"), step_json(1, 1), retain=True)
     for _ in range(2):
         daemon.start_online(broker)
-        time.sleep(1)
+        daemon.settings(broker)  # it is answered behind what came before
         books = daemon.stop_for_books(broker)
         expect_balance(books)
     # The publication itself reached the standing session, without the flag, as any message.
