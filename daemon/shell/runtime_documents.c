@@ -89,7 +89,7 @@ size_t bs_runtime_find_absent(struct bs_runtime *rt)
         rt->absent_count = rt->absent_since = 0;
     } else if (rt->absent_since != received + 1) {
         bs_buffer_reset(&rt->absent);
-        bs_config_write_absent(bs_engine_config(rt->engine), rt->away_until, &rt->absent,
+        bs_config_write_absent(bs_engine_config(rt->engine), rt->connected_at, &rt->absent,
                                &rt->absent_count);
         rt->absent_since = received + 1;
     }

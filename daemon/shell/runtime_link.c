@@ -25,6 +25,10 @@
 
 #define REPORT_EVERY_NS    (60 * UINT64_C(1000000000))
 
+/* What slewing may take the clock back between a CONNACK and the first documents: 500 ppm of the
+ * ten seconds between two looks at it, twice. */
+#define CONNECTED_SLACK_MS 10
+
 /* To return would acknowledge what is not stored, and the client lets nobody else leave meanwhile.
  * What was appended is the kernel's, so nothing is lost by an end without ceremony: the broker
  * keeps the rest, and says by our last will that we are offline. */
@@ -153,16 +157,9 @@ enum bs_status bs_runtime_link_start(struct bs_runtime *rt)
     return rt->mqtt ? bs_mqtt_return(rt->mqtt, &options) : bs_mqtt_start(&rt->mqtt, &options);
 }
 
-/* As the fold tells time, so that a clock that is set later makes nothing look absent. */
-static void note_away(struct bs_runtime *rt)
-{
-    rt->away_until.ms = bs_clock_tick(&rt->clock).ms + bs_engine_offset_ms(rt->engine);
-}
-
 /* Without a single document every step of a night would be rejected as unknown: they come first. */
 void bs_runtime_link_connect(struct bs_runtime *rt)
 {
-    note_away(rt);
     rt->last_phase = BS_MQTT_HELD; /* another client may have been online before */
     bs_runtime_forget_documents(rt);
     bs_mqtt_connect(rt->mqtt, bs_engine_documents(rt->engine) == 0);
@@ -180,14 +177,14 @@ void bs_runtime_link_stop(struct bs_runtime *rt)
     rt->mqtt = NULL;
 }
 
-static void report_unpublished(struct bs_runtime *rt)
+static void report_unpublished(struct bs_runtime *rt, enum bs_status why)
 {
     uint64_t now = bs_clock_mono().ns;
     rt->unpublished++;
     if (now < rt->unpublished_due_ns)
         return;
-    bs_report(BS_LOG_WARNING, "%llu publications given up: too many topics wait for the broker",
-              (unsigned long long)rt->unpublished);
+    bs_report(BS_LOG_WARNING, "%llu publications given up: %s", (unsigned long long)rt->unpublished,
+              why == BS_FULL ? "too many topics wait for the broker" : bs_status_text(why));
     rt->unpublished = 0;
     rt->unpublished_due_ns = now + REPORT_EVERY_NS;
 }
@@ -202,8 +199,9 @@ void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publ
                                     .retained = publication->retained,
                                     .patient = patient,
                                     .expiry_s = publication->expiry_s};
-    if (rt->mqtt && bs_mqtt_publish(rt->mqtt, &p) != BS_OK)
-        report_unpublished(rt);
+    enum bs_status status = rt->mqtt ? bs_mqtt_publish(rt->mqtt, &p) : BS_OK;
+    if (status != BS_OK)
+        report_unpublished(rt, status);
 }
 
 /* Conditions. */
@@ -259,22 +257,37 @@ static void follow_conditions(struct bs_runtime *rt)
     }
 }
 
+/* As the fold tells time, so that a clock that is set later makes nothing look absent. */
+static void note_connected(struct bs_runtime *rt, uint64_t connected_ns)
+{
+    int64_t ago_ms = (int64_t)((bs_clock_mono().ns - connected_ns) / 1000000);
+    rt->connected_at.ms = bs_clock_tick(&rt->clock).ms + bs_engine_offset_ms(rt->engine) - ago_ms -
+                          CONNECTED_SLACK_MS;
+}
+
+static void go_online(struct bs_runtime *rt, const struct bs_mqtt_state *state)
+{
+    bs_report(BS_LOG_INFO, "online at %s", rt->conf->mqtt.uri);
+    note_connected(rt, state->connected_ns);
+    bs_runtime_expect_documents(rt);
+    bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");
+    rt->last_error[0] = 0;
+}
+
 static void follow_broker(struct bs_runtime *rt)
 {
     struct bs_mqtt_state state;
     bs_mqtt_get_state(rt->mqtt, &state);
     bool is_new = strcmp(state.error, rt->last_error) != 0;
-    if (state.phase == BS_MQTT_WAITING || state.phase == BS_MQTT_HELD)
-        note_away(rt);
     enum bs_mqtt_phase last = rt->last_phase;
+    /* A loop that was busy may see neither the loss nor the tries, only that it is another one. */
+    bool is_other = last != BS_MQTT_ONLINE || state.connects != rt->last_connects;
     rt->last_phase = state.phase;
+    rt->last_connects = state.connects;
     if (state.phase != BS_MQTT_ONLINE)
         bs_runtime_forget_documents(rt);
-    if (state.phase == BS_MQTT_ONLINE && last != BS_MQTT_ONLINE) {
-        bs_report(BS_LOG_INFO, "online at %s", rt->conf->mqtt.uri);
-        bs_runtime_expect_documents(rt);
-        bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");
-        rt->last_error[0] = 0;
+    if (state.phase == BS_MQTT_ONLINE && is_other) {
+        go_online(rt, &state);
     } else if (state.phase == BS_MQTT_WAITING && state.error[0] &&
                (is_new || last == BS_MQTT_ONLINE)) {
         bs_report(BS_LOG_WARNING, "no broker at %s: %s; trying again", rt->conf->mqtt.uri,

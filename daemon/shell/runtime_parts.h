@@ -71,8 +71,9 @@ struct bs_runtime {
     struct bs_buffer absent; /* see bs_runtime_find_absent */
     size_t absent_count;
     uint64_t absent_since; /* documents in the books when it was found, and 1; 0: not found yet */
-    struct bs_wall_ms away_until; /* when the broker was last seen away */
+    struct bs_wall_ms connected_at; /* what came before came over an earlier connection */
     enum bs_mqtt_phase last_phase;
+    uint64_t last_connects;
     char last_error[BS_MQTT_ERROR_BYTES]; /* of the broker, as reported last */
     struct bs_silence silence;
 
@@ -82,7 +83,7 @@ struct bs_runtime {
     _Atomic uint64_t last_document_ns; /* written by the broker's thread */
     struct bs_answers answers;
     uint64_t unknown_documents;               /* as in the books, as far as reported */
-    uint64_t unpublished, unpublished_due_ns; /* for want of room, since it was said; when again */
+    uint64_t unpublished, unpublished_due_ns; /* and given up, since it was said; when again */
 
     /* Messages by reason, steps by reason. */
     uint64_t reported_rejects[BS_MESSAGE_REASON_COUNT + BS_STEP_REASON_COUNT];
