@@ -30,6 +30,8 @@ struct bs_influx {
     void (*closed)(void *context);
     void *closed_context;
 
+    uint64_t given_bytes; /* of the present transfer, to curl */
+
     /* Of the present answer. */
     struct bs_influx_head head;
     size_t answer_length;
@@ -79,16 +81,18 @@ static size_t take_body(char *at, size_t size, size_t count, void *context)
 static size_t give_body(char *to, size_t size, size_t count, void *context)
 {
     struct bs_influx *influx = context;
-    return bs_influx_body_read(&influx->body, to, size * count);
+    size_t given = bs_influx_body_read(&influx->body, to, size * count);
+    influx->given_bytes += given;
+    return given;
 }
 
-static int rewind_body(void *context, curl_off_t offset, int origin)
+/* Where a kept connection ends before the answer curl would send it all again by itself, and nobody
+ * would know that the first of the two may be applied later, over newer rows. It must ask for the
+ * body's beginning first, which it does not get. */
+static void fill_cut_off(struct bs_influx *influx, struct bs_influx_answer *ret)
 {
-    struct bs_influx *influx = context;
-    if (offset != 0 || origin != SEEK_SET)
-        return CURL_SEEKFUNC_CANTSEEK;
-    bs_influx_body_rewind(&influx->body);
-    return CURL_SEEKFUNC_OK;
+    ret->error = BS_SLICE("the connection was closed before the answer");
+    ret->sent_bytes = influx->given_bytes;
 }
 
 /* An answer whose head came whole is one, also where its body was cut off or the rest of the lines
@@ -105,6 +109,8 @@ static void fill_answer(struct bs_influx *influx, CURLcode code, struct bs_influ
         ret->body = bs_slice_of(influx->answer, influx->answer_length);
         ret->error = bs_slice_of(influx->head.error, influx->head.error_length);
         ret->retry_after_s = influx->head.retry_after_s;
+    } else if (code == CURLE_SEND_FAIL_REWIND) {
+        fill_cut_off(influx, ret);
     } else {
         ret->error =
             bs_slice_text(influx->curl_error[0] ? influx->curl_error : curl_easy_strerror(code));
@@ -242,8 +248,6 @@ static bool set_callbacks(struct bs_influx *influx)
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, influx) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_READDATA, influx) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_body) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_SEEKDATA, influx) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, influx->curl_error) == CURLE_OK &&
            curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
            curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, influx) == CURLM_OK &&
@@ -303,6 +307,7 @@ enum bs_status bs_influx_post(struct bs_influx *influx, const struct bs_slice *p
     if (influx->busy)
         return BS_BUSY;
     bs_influx_body_set(&influx->body, parts, part_count);
+    influx->given_bytes = 0;
     reset_answer(influx);
     influx->curl_error[0] = '\0';
     curl_off_t size = influx->body.gzip ? -1 : (curl_off_t)bs_influx_body_bytes(&influx->body);

@@ -34,11 +34,6 @@ void bs_influx_body_set(struct bs_influx_body *b, const struct bs_slice *parts, 
 {
     b->parts = parts;
     b->part_count = part_count;
-    bs_influx_body_rewind(b);
-}
-
-void bs_influx_body_rewind(struct bs_influx_body *b)
-{
     b->part = 0;
     b->offset = 0;
     b->ended = false;

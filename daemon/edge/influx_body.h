@@ -25,9 +25,6 @@ void bs_influx_body_fini(struct bs_influx_body *b);
 /* The parts, and the array of them, must hold as long as it is read. */
 void bs_influx_body_set(struct bs_influx_body *b, const struct bs_slice *parts, size_t part_count);
 
-/* From the first byte again: the connection turned out to be gone before anything was read. */
-void bs_influx_body_rewind(struct bs_influx_body *b);
-
 /* The next bytes, at most `size` of them; 0 at the end. */
 size_t bs_influx_body_read(struct bs_influx_body *b, char *to, size_t size);
 

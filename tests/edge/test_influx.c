@@ -353,6 +353,29 @@ static void a_reset_and_a_closed_port_are_reported(void **state)
     end(&t);
 }
 
+/* By itself curl would send it again on a new connection, and nobody would know of the first. */
+static void what_a_kept_connection_lost_is_not_sent_again_in_silence(void **state)
+{
+    (void)state;
+    static const struct canned_step script[] = {{CANNED_ANSWER, CANNED_204}, {CANNED_CLOSE, ""}};
+    for (int gzip = 0; gzip <= 1; gzip++) {
+        struct trial t;
+        begin_served(&t, script, 2);
+        t.options.gzip = gzip;
+        post(&t, "m f=1 1\n");
+        post(&t, "m f=2 2\n");
+        assert_int_equal(t.http_status, 0);
+        assert_string_equal(t.error, "the connection was closed before the answer");
+        assert_true(t.sent_bytes > 0);
+        assert_int_equal(t.server.requests, 2);
+        post(&t, "m f=2 2\n");
+        assert_int_equal(t.http_status, 204);
+        assert_int_equal(t.server.requests, 3);
+        assert_string_equal(t.server.body, "m f=1 1\nm f=2 2\n");
+        end_served(&t);
+    }
+}
+
 static void the_next_may_be_posted_when_one_is_done(void **state)
 {
     (void)state;
@@ -492,6 +515,7 @@ int main(void)
         cmocka_unit_test(a_body_that_hangs_leaves_its_status),
         cmocka_unit_test(half_a_head_is_no_answer),
         cmocka_unit_test(a_reset_and_a_closed_port_are_reported),
+        cmocka_unit_test(what_a_kept_connection_lost_is_not_sent_again_in_silence),
         cmocka_unit_test(the_next_may_be_posted_when_one_is_done),
         cmocka_unit_test(closing_ends_a_transfer_in_silence),
         cmocka_unit_test(proxies_of_the_environment_do_not_count),

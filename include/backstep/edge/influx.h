@@ -42,8 +42,9 @@ typedef void (*bs_influx_done)(void *context, const struct bs_influx_answer *ans
 
 enum bs_status bs_influx_new(struct bs_influx **ret, const struct bs_influx_options *options);
 
-/* Starts the one transfer: the parts one behind the other, compressed where so set. The parts must
- * hold until `done`, which is called on the loop, never from within this call. BS_BUSY while one is
+/* Starts the one transfer: the parts one behind the other, compressed where so set; sent once and
+ * never again by itself, also where the connection turns out to be gone. The parts must hold until
+ * `done`, which is called on the loop, never from within this call. BS_BUSY while one is
  * under way. */
 enum bs_status bs_influx_post(struct bs_influx *influx, const struct bs_slice *parts,
                               size_t part_count, bs_influx_done done, void *context);
