@@ -127,7 +127,7 @@ static void test_ids(void **state)
 static void test_order(void **state)
 {
     (void)state;
-    static const struct bs_slice ascending[] = {BS_SLICE(""), BS_SLICE("a"), BS_SLICE("a\0"),
+    static const struct bs_slice ascending[] = {BS_SLICE(""),   BS_SLICE("a"), BS_SLICE("a\0"),
                                                 BS_SLICE("ab"), BS_SLICE("b"), BS_SLICE("\xff")};
     const int count = sizeof ascending / sizeof *ascending;
     for (int i = 0; i < count; i++)
@@ -140,10 +140,8 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_utf8_of_all_code_points),
+        cmocka_unit_test(test_compare), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_utf8),    cmocka_unit_test(test_utf8_of_all_code_points),
         cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

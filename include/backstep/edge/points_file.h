@@ -12,8 +12,8 @@
 
 struct bs_points_file;
 
-/* Created with `mode` where absent; half a line at its end, left by a writer that died, is cut off. A pipe
- * must have its reader. On failure ret_errno says why. */
+/* Created with `mode` where absent; half a line at its end, left by a writer that died, is cut off.
+ * A pipe must have its reader. On failure ret_errno says why. */
 enum bs_status bs_points_file_open(struct bs_points_file **ret, const char *path,
                                    uint64_t max_bytes, mode_t mode, int *ret_errno);
 
