@@ -1,4 +1,5 @@
-/* The service document. Must never name a member: it is read by whoever may read the broker. */
+/* The service document. Must never quote a document's text: it is read by whoever may read the
+ * broker. Ids it may name. */
 #include "service.h"
 
 #include <stdio.h>

@@ -18,9 +18,8 @@ struct bs_service_view {
     const char *broker;                     /* its URI */
     int64_t uptime_ms, last_message_age_ms; /* the latter −1: none yet */
     const struct bs_books *books;
-    struct bs_slice
-        absent;          /* JSON: documents in force that are not on the broker, the first ones */
-    size_t absent_count; /* all of them */
+    struct bs_slice absent; /* JSON: documents in force that the broker lacks, the first ones */
+    size_t absent_count;    /* all of them */
     struct bs_engine_held held;
     struct bs_mqtt_state mqtt;
     struct bs_outlet_state outlet;

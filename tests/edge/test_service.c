@@ -1,4 +1,5 @@
-/* The service document: valid JSON whatever a server answered, and complete. */
+/* The service document: valid JSON whatever a server answered, complete, and in the
+ * manual. */
 #include "../../daemon/shell/service.h"
 
 #include <setjmp.h>
@@ -7,6 +8,10 @@
 
 #include <cjson/cJSON.h>
 #include <cmocka.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct bs_service_view view_of(const struct bs_books *books, const char *error)
@@ -160,6 +165,62 @@ static void the_sentence_says_what_it_waits_for(void **state)
     bs_buffer_fini(&out);
 }
 
+static char *read_manual(void)
+{
+    char path[4096], *text = calloc(1, 1 << 20);
+    const char *end = strstr(__FILE__, "tests/edge/test_service.c");
+    assert_non_null(text);
+    snprintf(path, sizeof path, "%.*sconfigs/man/backstepd.8", (int)(end - __FILE__), __FILE__);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        fail_msg("%s: %s", path, strerror(errno));
+    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
+    fclose(file);
+    return text;
+}
+
+/* As a word of its own. */
+static bool is_named(const char *section, const char *key)
+{
+    size_t length = strlen(key);
+    for (const char *at = section; (at = strstr(at, key)); at += length) {
+        bool begins = !isalpha((unsigned char)at[-1]) && at[-1] != '_';
+        if (begins && !isalpha((unsigned char)at[length]) && at[length] != '_')
+            return true;
+    }
+    return false;
+}
+
+static void expect_named(const cJSON *object, const char *section)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object)
+    {
+        if (item->string && !is_named(section, item->string))
+            fail_msg("configs/man/backstepd.8, SERVICE DOCUMENT: no %s", item->string);
+        expect_named(item, section);
+    }
+}
+
+static void the_manual_names_every_key(void **state)
+{
+    (void)state;
+    struct bs_books books = {0};
+    struct bs_service_view v = view_of(&books, "");
+    struct bs_buffer out;
+    bs_buffer_init(&out, 64 * 1024);
+    bs_service_write(&v, &out);
+    cJSON *root = cJSON_ParseWithLength(out.at, out.length);
+    char *page = read_manual(), *section = strstr(page, ".SH SERVICE DOCUMENT\n");
+    assert_non_null(root);
+    assert_non_null(section);
+    *strstr(section + 1, ".SH ") = 0;
+    expect_named(root, section);
+    free(page);
+    cJSON_Delete(root);
+    bs_buffer_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_servers_words_cannot_break_it),
         cmocka_unit_test(the_row_has_the_same_numbers),
         cmocka_unit_test(the_sentence_says_what_it_waits_for),
+        cmocka_unit_test(the_manual_names_every_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
