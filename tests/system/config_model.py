@@ -19,7 +19,8 @@ KINDS = ("settings", "member", "group", "drill", "session")
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 EMPTY_SETTINGS = {}
 DEFAULTS = {"window_s": 10, "allowed_lateness_s": 300, "stored_lateness_s": 21600,
-            "max_future_ms": 5000, "unknown_devices": "ignore", "max_members": 20000}
+            "max_future_ms": 5000, "unknown_devices": "ignore", "max_members": 20000,
+            "min_group_size": 5}
 
 
 class Rejected(Exception):
@@ -285,6 +286,31 @@ def phase_of(session, change, time):
     return change.phase if change.phase in names else None
 
 
+# --- group rows ---------------------------------------------------------------------------------
+
+UNNAMED_MIN = 3  # as many members with consent `group`, or none, may be in a group's row
+
+
+class GroupRow:
+    """One group's members in one window; a row of it is written only while it gives nobody away."""
+
+    def __init__(self):
+        self.steps = collections.Counter()  # member → live steps
+        self.unnamed = set()  # who made some of them with consent `group`
+        self.shown = None  # (members, steps) when it was last one to be written
+
+    def add(self, member, consent, members_min):
+        self.steps[member] += 1
+        if consent == "group":
+            self.unnamed.add(member)
+        if self.is_safe(members_min):
+            self.shown = len(self.steps), self.steps.total()
+
+    def is_safe(self, members_min):
+        return len(self.steps) >= members_min and \
+            (not self.unnamed or len(self.unnamed) >= UNNAMED_MIN)
+
+
 # --- the site -----------------------------------------------------------------------------------
 
 @dataclass
@@ -303,12 +329,14 @@ class Model:
         self.in_force = {}  # (kind, name) → Document
         self.deleted = {}  # (kind, name) → (rev, when)
         self.answers = {}  # (kind, name) → what the result document must say
+        self.earlier_answers = collections.defaultdict(list)  # (kind, name) → all there were
         self.wearers = {}  # device → member, or None where a document named it once
         self.sessions = collections.defaultdict(list)  # group → sessions in their order
         self.tiling = [(-2**63, DEFAULTS["window_s"] * 1000)]  # (from, window size)
         self.seen = set()
         self.rows = collections.Counter()  # (group, drill, phase, member, alias, direction,
         #                                     stored, window) → steps
+        self.groups = collections.defaultdict(GroupRow)  # (group, drill, phase, window) → row
         self.counted, self.rejected = 0, collections.Counter()
 
     def setting(self, key):
@@ -337,13 +365,17 @@ class Model:
             if not (place in self.in_force and self.in_force[place].sha256 == sha256):
                 self.judge(at, place, document)
         except Rejected as pointer:
-            self.answers[place] = {"ok": False, "pointer": str(pointer), **answer}
+            self.answer(place, {"ok": False, "pointer": str(pointer), **answer})
             return
-        self.answers[place] = {"ok": True, **answer}
+        self.answer(place, {"ok": True, "pointer": None, **answer})
         before = self.in_force.get(place)
         self.in_force[place] = Document(document, document.get("rev"), sha256, at)
         self.deleted.pop(place, None)
         self.follow(at, place, before)
+
+    def answer(self, place, answer):
+        self.answers[place] = answer
+        self.earlier_answers[place].append(answer)
 
     def judge(self, at, place, document):
         kind, name = place
@@ -485,10 +517,13 @@ class Model:
         group, drill, phase = self.place(document.get("groups", []), step["t"])
         if not step.get("stored") and drill != "none":
             self.note_step(group, step["t"])
+        window = self.window(step["t"])[0]
         if document["consent"] == "member":
             self.rows[(group, drill, phase, member, document.get("alias", member),
-                       step.get("dir", "X"), "1" if step.get("stored") else "",
-                       self.window(step["t"])[0])] += 1
+                       step.get("dir", "X"), "1" if step.get("stored") else "", window)] += 1
+        if group != "none" and not step.get("stored"):
+            self.groups[group, drill, phase, window].add(member, document["consent"],
+                                                         self.setting("min_group_size"))
 
     def note_step(self, group, time):
         session = [each for each in self.sessions[group] if each.start <= time][-1]
