@@ -62,8 +62,10 @@ struct bs_mqtt {
     size_t flights_max;
 
     /* The publisher thread's own. */
-    MQTTAsync client;         /* never used for a second connection */
-    bool config_wanted;       /* the next (or present) link is the one for the configuration */
+    MQTTAsync client;   /* never used for a second connection */
+    MQTTAsync keeper;   /* never used at all: with the last client Paho ends its threads, which
+                         * takes up to a second */
+    bool config_wanted; /* the next (or present) link is the one for the configuration */
     uint64_t config_until_ns; /* when it is given up; 0: the broker has not answered yet */
     char marker[17];
     struct bs_random jitter;

@@ -46,23 +46,31 @@ static MQTTAsync new_client(struct bs_mqtt *mqtt)
     return client;
 }
 
+static void destroy(MQTTAsync *client)
+{
+    if (*client != NULL) {
+        MQTTAsync_destroy(client);
+        *client = NULL;
+    }
+}
+
+/* First the old one ends: of a publication that the connection broke under, Paho 1.3.12 frees topic
+ * and payload at once and again with the client. Its heap passes over the second time, unless the
+ * memory has become another's meanwhile: a new client's, if that were made before. */
 bool bs_mqtt_link_renew(struct bs_mqtt *mqtt)
 {
-    /* First the new one: when the last client is destroyed Paho ends its threads, which takes up
-     * to a second. */
-    MQTTAsync fresh = new_client(mqtt);
-
-    bs_mqtt_link_end(mqtt);
-    mqtt->client = fresh;
-    return fresh != NULL;
+    if (mqtt->keeper == NULL) {
+        mqtt->keeper = new_client(mqtt);
+    }
+    destroy(&mqtt->client);
+    mqtt->client = new_client(mqtt);
+    return mqtt->client != NULL;
 }
 
 void bs_mqtt_link_end(struct bs_mqtt *mqtt)
 {
-    if (mqtt->client != NULL) {
-        MQTTAsync_destroy(&mqtt->client);
-        mqtt->client = NULL;
-    }
+    destroy(&mqtt->client);
+    destroy(&mqtt->keeper);
 }
 
 static void add_number(MQTTProperties *properties, enum MQTTPropertyCodes code, uint32_t value)
