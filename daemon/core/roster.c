@@ -31,7 +31,7 @@ static void free_device(struct bs_roster *r, struct bs_device *d)
         d->wearer->devices--;
     else
         r->unworn--;
-    HASH_DELETE(hh, r->devices, d);
+    HASH_DELETE(hh, r->devices, d); /* NOLINT: it is in the table */
     bs_device_free_boots(d);
     free(d);
 }

@@ -96,7 +96,7 @@ void bs_roster_free_member(struct bs_roster *r, struct member *m)
 {
     bs_check(m->devices == 0);
     r->guests -= m->member.is_guest;
-    HASH_DELETE(hh, r->members, m);
+    HASH_DELETE(hh, r->members, m); /* NOLINT: it is in the table */
     drop_tags(m, true);
     free(m);
 }

@@ -31,7 +31,7 @@ struct gathering {
 
 static void free_retained(struct bs_collection *c, struct bs_retained *m)
 {
-    HASH_DEL(c->by_rest, m);
+    HASH_DEL(c->by_rest, m); /* NOLINT: it is in the table */
     c->count--;
     c->bytes -= m->payload.length;
     bs_buffer_fini(&m->payload);

@@ -19,8 +19,10 @@ void bs_places_parse(struct bs_places *places, struct argp_state *state)
 {
     size_t count = (size_t)(state->argc - state->next);
     places->at = calloc(count, sizeof *places->at);
-    if (!places->at)
+    if (!places->at) {
         argp_failure(state, BS_EXIT_MEMORY, 0, "%s", bs_status_text(BS_NO_MEMORY));
+        return;
+    }
     for (; state->next < state->argc; state->next++) {
         char why[160];
         const char *text = state->argv[state->next];

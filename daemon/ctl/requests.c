@@ -177,7 +177,7 @@ static bool make_room(struct bs_requests *r)
     if (r->count < r->capacity)
         return true;
     size_t capacity = r->capacity ? r->capacity * 2 : 64;
-    struct bs_request **more = realloc(r->at, capacity * sizeof *more);
+    struct bs_request **more = realloc(r->at, capacity * sizeof *more); /* NOLINT: of pointers */
     if (!more)
         return false;
     r->at = more;
