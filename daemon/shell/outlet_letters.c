@@ -157,8 +157,10 @@ bool outlet_sync_letters(struct bs_outlet *o)
 {
     struct outlet_letters *l = &o->letters;
     int error = 0;
-    if (!l->unsynced)
+    if (!l->unsynced) {
+        note_success(o); /* the lines that waited for their letters were given up, or stored now */
         return true;
+    }
     l->unsynced = false;
     if (bs_points_file_sync(l->file, &error) != BS_OK) {
         outlet_drop_batch(o);

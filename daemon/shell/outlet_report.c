@@ -43,7 +43,7 @@ void outlet_report_letters(struct bs_outlet *o)
     if (o->letters.trouble[0])
         bs_report(BS_LOG_ERROR, "%s; delivery waits until they can be written", o->letters.trouble);
     else
-        bs_report(BS_LOG_INFO, "%s: dead letters are written again",
+        bs_report(BS_LOG_INFO, "%s: no dead letter waits any more",
                   o->options.conf->influxdb.dead_letter_file);
 }
 

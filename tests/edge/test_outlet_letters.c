@@ -110,12 +110,45 @@ static void what_cannot_be_lettered_is_not_lost(void **state)
     discard(&r);
 }
 
+static bool is_13(unsigned line)
+{
+    return line == 13;
+}
+
+static void letters_that_were_given_up_are_no_trouble(void **state)
+{
+    (void)state;
+    struct judge j = {.objection = {CANNED_ANSWER, HEAD_400 EMPTY}, .is_bad = is_13};
+    struct rig r;
+    prepare_judged(&r, &j, 2);
+    r.conf.influxdb.dead_letter_file = (char[]){"/dev/full"};
+    r.outbox_segment_bytes = 65536;
+    r.outbox_max_bytes = 3 * 65536;
+    start(&r);
+    append(&r, 900);
+    for (int i = 0; i < 2000 && state_of(&r).influx != BS_OUTLET_INFLUX_RETRYING; i++)
+        turn(&r);
+    assert_int_equal(state_of(&r).influx, BS_OUTLET_INFLUX_RETRYING);
+    while (state_of(&r).dropped == 0)
+        if (append_line(&r) != BS_OK && !bs_outlet_drop_oldest(r.outlet))
+            turn(&r);
+    for (int i = 0; i < 6000 && (settled(&r) < r.lines || state_of(&r).points > 0); i++)
+        turn(&r);
+    assert_int_equal(settled(&r), r.lines);
+    assert_int_equal(state_of(&r).dead_letters, 0);
+    assert_string_equal(state_of(&r).error, "");
+    assert_int_equal(state_of(&r).influx, BS_OUTLET_INFLUX_OK);
+    stop(&r, 5000);
+    discard(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(letters_are_on_the_disk_before_they_count),
         cmocka_unit_test(letters_have_a_bound_and_one_predecessor),
         cmocka_unit_test(what_cannot_be_lettered_is_not_lost),
+        cmocka_unit_test(letters_that_were_given_up_are_no_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
