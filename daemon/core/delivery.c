@@ -55,7 +55,20 @@ static bool must_be_mended(const struct bs_delivery_answer *a)
     return says(a, BS_SLICE("max-values-per-tag")) || says(a, BS_SLICE("max-series"));
 }
 
-static enum meaning meaning_of(enum bs_delivery_api api, const struct bs_delivery_answer *a)
+/* A page for a browser, or the words of a server that waits for TLS: whoever says so has not looked
+ * at our lines. A wrong address must not make dead letters of them, nor pass for a database that
+ * stores them. But a gateway's page may say that a body is too large. */
+static bool is_no_database(const struct bs_delivery_answer *a)
+{
+    struct bs_slice body = a->body;
+    while (body.length > 0 && memchr(" \t\r\n", body.at[0], 4))
+        body = bs_slice_after(body, 1);
+    return a->http_status != 413 &&
+           (bs_slice_starts(body, BS_SLICE("<")) ||
+            bs_slice_starts(body, BS_SLICE("Client sent an HTTP request to an HTTPS server")));
+}
+
+static enum meaning meaning_of_status(enum bs_delivery_api api, const struct bs_delivery_answer *a)
 {
     switch (a->http_status) {
     case 200:
@@ -69,9 +82,22 @@ static enum meaning meaning_of(enum bs_delivery_api api, const struct bs_deliver
     case 400:
         /* InfluxDB 3 has no such limits, and what it quotes ends at no such mark. */
         return api != BS_DELIVERY_V3 && must_be_mended(a) ? MUST_BE_MENDED : JUDGED;
+    /* These speak of the request's sender, address, headers or encoding, never of a line in it. */
     case 401:
+    case 402:
     case 403:
     case 404:
+    case 405:
+    case 406:
+    case 407:
+    case 410:
+    case 411:
+    case 414:
+    case 415:
+    case 421:
+    case 426:
+    case 431:
+    case 451:
         return MUST_BE_MENDED;
     case 500:
         /* InfluxDB 1 says so for ever where the policy does not exist. */
@@ -81,6 +107,12 @@ static enum meaning meaning_of(enum bs_delivery_api api, const struct bs_deliver
             return JUDGED;
         return a->http_status > 500 && a->http_status <= 599 ? PASSES_BY_ITSELF : MUST_BE_MENDED;
     }
+}
+
+static enum meaning meaning_of(enum bs_delivery_api api, const struct bs_delivery_answer *a)
+{
+    enum meaning meaning = meaning_of_status(api, a);
+    return meaning == JUDGED && is_no_database(a) ? MUST_BE_MENDED : meaning;
 }
 
 /* The number behind "dropped="; false where there is none. */
