@@ -5,14 +5,15 @@
 #include "backstep/base/check.h"
 
 #include <stdlib.h>
-#include <utlist.h>
 
 static void free_slot(struct bs_mqtt_slot *slot)
 {
-    if (slot->flying != slot->newest) {
-        free(slot->flying);
+    struct bs_mqtt_content *content, *after;
+
+    DL_FOREACH_SAFE(slot->contents, content, after)
+    {
+        free(content);
     }
-    free(slot->newest);
     free(slot);
 }
 
@@ -46,6 +47,7 @@ static struct bs_mqtt_content *copy_content(const struct bs_mqtt_publication *p)
     }
     c->qos = p->qos;
     c->retained = p->retained;
+    c->in_turn = p->in_turn;
     c->expiry_s = p->expiry_s;
     if (p->payload.length > 0) {
         memcpy(c->bytes, p->payload.at, p->payload.length);
@@ -76,22 +78,44 @@ static enum bs_status add_slot(struct bs_mqtt_slots *slots, const struct bs_mqtt
         free(slot);
         return BS_NO_MEMORY;
     }
-    slot->newest = content;
+    DL_APPEND(slot->contents, content);
     slot->patient = p->patient;
     enqueue(slots, slot);
     return BS_OK;
 }
 
-static void replace_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
-                            struct bs_mqtt_content *content)
+static size_t content_bytes(const struct bs_mqtt_content *content)
 {
-    if (slot->newest != slot->flying) {
-        free(slot->newest);
+    return sizeof(*content) + content->payload.length + content->correlation.length;
+}
+
+static void remove_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
+                           struct bs_mqtt_content *content)
+{
+    /* The first is not counted, and the one behind it is the first from now on. */
+    struct bs_mqtt_content *counted = content == slot->contents ? content->next : content;
+
+    if (counted != NULL) {
+        slots->in_turn_bytes -= content_bytes(counted);
     }
-    slot->newest = content;
-    if (!slot->queued && slot->flying == NULL) {
-        enqueue(slots, slot);
+    DL_DELETE(slot->contents, content);
+    free(content);
+}
+
+/* What waits is left out for a newer one, unless each has its turn and there is room. */
+static void add_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
+                        struct bs_mqtt_content *content)
+{
+    struct bs_mqtt_content *newest = slot->contents->prev; /* as utlist has the last one */
+    bool room = slots->in_turn_bytes + content_bytes(content) <= BS_MQTT_IN_TURN_BYTES;
+
+    if (newest != slot->flying && !(newest->in_turn && content->in_turn && room)) {
+        remove_content(slots, slot, newest);
     }
+    if (slot->contents != NULL) {
+        slots->in_turn_bytes += content_bytes(content);
+    }
+    DL_APPEND(slot->contents, content);
 }
 
 enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
@@ -106,7 +130,7 @@ enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
     }
     HASH_FIND(hh, slots->by_topic, publication->topic.at, publication->topic.length, slot);
     if (slot != NULL) {
-        replace_content(slots, slot, content);
+        add_content(slots, slot, content);
     } else {
         status = add_slot(slots, publication, content);
         if (status != BS_OK) {
@@ -122,7 +146,7 @@ struct bs_mqtt_slot *bs_mqtt_slots_take(struct bs_mqtt_slots *slots)
 
     if (slot != NULL) {
         dequeue(slots, slot);
-        slot->flying = slot->newest;
+        slot->flying = slot->contents;
         slots->flying_count++;
     }
     return slot;
@@ -131,15 +155,17 @@ struct bs_mqtt_slot *bs_mqtt_slots_take(struct bs_mqtt_slots *slots)
 void bs_mqtt_slots_settle(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
                           enum bs_mqtt_outcome outcome)
 {
-    bool overtaken = slot->newest != slot->flying;
+    struct bs_mqtt_content *landed = slot->contents;
+    bool again = outcome == BS_MQTT_LOST && landed->qos > 0;
+    bool overtaken = landed->next != NULL;
 
-    bs_check(slot->flying != NULL && slots->flying_count > 0);
+    bs_check(landed == slot->flying && slots->flying_count > 0);
     slots->flying_count--;
-    if (overtaken) {
-        free(slot->flying);
-    }
     slot->flying = NULL;
-    if (overtaken || (outcome == BS_MQTT_LOST && slot->newest->qos > 0)) {
+    if (overtaken && !(again && landed->in_turn)) {
+        remove_content(slots, slot, landed);
+    }
+    if (overtaken || again) {
         enqueue(slots, slot);
     } else {
         forget(slots, slot);
@@ -152,7 +178,7 @@ static void drop_unkept(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *queue)
 
     DL_FOREACH_SAFE(queue, slot, after)
     {
-        if (slot->newest->qos == 0) {
+        if (slot->contents->qos == 0) {
             dequeue(slots, slot);
             forget(slots, slot);
         }

@@ -1,6 +1,7 @@
-/* What is to be published: one slot per topic, the newest content wins. A slot lives until the
- * broker answered exactly its newest content, so memory is bounded by what is outstanding. Two
- * queues run through them: what is patient flies when nothing else waits.
+/* What is to be published: one slot per topic, the newest content wins; only of answers, each of
+ * which somebody waits for, none is left out for a newer one. A slot lives until the broker
+ * answered exactly its newest content, so memory is bounded by what is outstanding. Two queues run
+ * through them: what is patient flies when nothing else waits.
  *
  * Holds no lock and calls no MQTT library: whoever calls holds the module's lock. Content that is
  * `flying` is never freed or changed before the slot is settled, so that it may be read without
@@ -12,23 +13,30 @@
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+#include <utlist.h>
 
 /* A site of 10 000 members has about 40 000 documents, each with one result. */
-#define BS_MQTT_SLOTS_MAX 65536u
+#define BS_MQTT_SLOTS_MAX     65536u
+
+/* Contents that wait behind another of their topic, together: some fifty thousand usual answers.
+ * Beyond it the newest wins among answers, too. */
+#define BS_MQTT_IN_TURN_BYTES (16u * 1024 * 1024)
 
 struct bs_mqtt_content {
     struct bs_slice payload, correlation; /* both in `bytes` */
     int qos;
     bool retained;
+    bool in_turn;
     uint32_t expiry_s;
+    struct bs_mqtt_content *prev, *next;
     char bytes[];
 };
 
 struct bs_mqtt_slot {
-    struct bs_mqtt_content *newest; /* never NULL */
-    struct bs_mqtt_content *flying; /* handed over, not yet settled; may be `newest` */
-    bool queued;                    /* waits for its turn; never while flying */
-    bool patient;                   /* of the content that opened it */
+    struct bs_mqtt_content *contents; /* never NULL; the first flies next, the last is the newest */
+    struct bs_mqtt_content *flying;   /* handed over, not yet settled: the first, or NULL */
+    bool queued;                      /* waits for its turn; never while flying */
+    bool patient;                     /* of the content that opened it */
     struct bs_mqtt_slot *prev, *next;
     UT_hash_handle hh;
     char topic[]; /* zero-terminated */
@@ -38,6 +46,7 @@ struct bs_mqtt_slots {
     struct bs_mqtt_slot *by_topic;
     struct bs_mqtt_slot *queues[2]; /* the patient ones' second; each first come, first out */
     size_t flying_count;
+    size_t in_turn_bytes; /* of the contents that are not the first of their slot */
 };
 
 enum bs_mqtt_outcome {

@@ -190,14 +190,15 @@ static void report_unpublished(struct bs_runtime *rt, enum bs_status why)
 }
 
 void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication,
-                        bool patient)
+                        bool answer)
 {
     struct bs_mqtt_publication p = {.topic = publication->topic,
                                     .payload = publication->payload,
                                     .correlation = publication->correlation,
                                     .qos = publication->qos,
                                     .retained = publication->retained,
-                                    .patient = patient,
+                                    .patient = answer,
+                                    .in_turn = answer && rt->live,
                                     .expiry_s = publication->expiry_s};
     enum bs_status status = rt->mqtt ? bs_mqtt_publish(rt->mqtt, &p) : BS_OK;
     if (status != BS_OK)

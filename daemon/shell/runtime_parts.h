@@ -130,9 +130,10 @@ void bs_runtime_link_connect(struct bs_runtime *rt);
 void bs_runtime_link_leave(struct bs_runtime *rt);
 void bs_runtime_link_stop(struct bs_runtime *rt);
 
-/* `patient`: whatever else waits goes first. */
+/* An answer waits for whatever else does, and is never left out for a newer one; but of a replay
+ * the newest one of each topic is enough. */
 void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication,
-                        bool patient);
+                        bool answer);
 
 /* Follows the conditions of logs and broker: stalls, resumes, reports changes. */
 void bs_runtime_look_around(struct bs_runtime *rt);

@@ -1,5 +1,5 @@
-/* The slots alone: the newest content wins, what flies stays, the bound holds, and a random run
- * against a model of one number per topic. */
+/* The slots alone: the newest content wins, what flies stays, answers keep their turn, the bounds
+ * hold, and random runs against a model of one number per topic. */
 #include "../../daemon/edge/mqtt_slots.h"
 
 #include "backstep/base/random.h"
@@ -17,6 +17,16 @@ static enum bs_status put(struct bs_mqtt_slots *s, const char *topic, const char
     struct bs_mqtt_publication p = {.topic = bs_slice_text(topic),
                                     .payload = bs_slice_of(payload, strlen(payload) + 1),
                                     .qos = qos};
+
+    return bs_mqtt_slots_put(s, &p);
+}
+
+static enum bs_status put_answer(struct bs_mqtt_slots *s, const char *topic, const char *payload)
+{
+    struct bs_mqtt_publication p = {.topic = bs_slice_text(topic),
+                                    .payload = bs_slice_of(payload, strlen(payload) + 1),
+                                    .qos = 1,
+                                    .in_turn = true};
 
     return bs_mqtt_slots_put(s, &p);
 }
@@ -68,6 +78,87 @@ static void test_what_flies_stays_until_it_lands(void **state)
         expect_flying(slot, "a", "newest");
         bs_mqtt_slots_fini(&s);
     }
+}
+
+/* Somebody waits for each of them: none is left out, and one that was lost goes again before the
+ * others. */
+static void test_answers_keep_their_turn(void **state)
+{
+    static const char *const order[] = {"1", "2", "3"};
+    struct bs_mqtt_slots s = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(put_answer(&s, "a", order[i]), BS_OK);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        struct bs_mqtt_slot *slot = bs_mqtt_slots_take(&s);
+
+        expect_flying(slot, "a", order[i]);
+        bs_mqtt_slots_settle(&s, slot, BS_MQTT_LOST);
+        slot = bs_mqtt_slots_take(&s);
+        expect_flying(slot, "a", order[i]);
+        assert_null(bs_mqtt_slots_take(&s));
+        bs_mqtt_slots_settle(&s, slot, i == 1 ? BS_MQTT_REFUSED : BS_MQTT_DELIVERED);
+    }
+    assert_true(bs_mqtt_slots_idle(&s));
+    assert_null(s.by_topic);
+    assert_int_equal(s.in_turn_bytes, 0);
+    bs_mqtt_slots_fini(&s);
+}
+
+/* What nobody waits for is left out for an answer, and the other way round. */
+static void test_only_answers_wait_behind_each_other(void **state)
+{
+    struct bs_mqtt_slots s = {0};
+    struct bs_mqtt_slot *slot;
+
+    (void)state;
+    put(&s, "a", "replayed", 1);
+    put_answer(&s, "a", "first");
+    slot = bs_mqtt_slots_take(&s);
+    expect_flying(slot, "a", "first");
+    put_answer(&s, "a", "second");
+    put(&s, "a", "replayed", 1);
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    slot = bs_mqtt_slots_take(&s);
+    expect_flying(slot, "a", "replayed");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    assert_true(bs_mqtt_slots_idle(&s));
+    assert_int_equal(s.in_turn_bytes, 0);
+    bs_mqtt_slots_fini(&s);
+}
+
+static void test_the_bound_of_waiting_answers_holds(void **state)
+{
+    static char large[60000];
+    struct bs_mqtt_slots s = {0};
+    struct bs_mqtt_slot *slot;
+    size_t sent = 0;
+    char last[sizeof(large)];
+
+    (void)state;
+    memset(large, 'x', sizeof(large) - 1);
+    for (char mark = 'a'; mark <= 'b'; mark++) {
+        large[0] = mark;
+        for (size_t i = 0; i < BS_MQTT_IN_TURN_BYTES / sizeof(large); i++) {
+            assert_int_equal(put_answer(&s, "a", large), BS_OK);
+            assert_true(s.in_turn_bytes <= BS_MQTT_IN_TURN_BYTES);
+        }
+    }
+    assert_int_equal(put_answer(&s, "another", "x"), BS_OK);
+    while ((slot = bs_mqtt_slots_take(&s)) != NULL) {
+        if (strcmp(slot->topic, "a") == 0) {
+            memcpy(last, slot->flying->payload.at, sizeof(last));
+            sent++;
+        }
+        bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    }
+    printf("%zu of %zu answers fit\n", sent, 2 * (BS_MQTT_IN_TURN_BYTES / sizeof(large)));
+    assert_true(sent > 250 && sent <= BS_MQTT_IN_TURN_BYTES / sizeof(large) + 1);
+    assert_string_equal(last, large);
+    assert_int_equal(s.in_turn_bytes, 0);
+    bs_mqtt_slots_fini(&s);
 }
 
 static void test_only_qos_1_is_kept_when_lost(void **state)
@@ -133,18 +224,17 @@ static void test_the_patient_wait_for_the_others(void **state)
 
 /* Whatever is lost, refused or overtaken on the way: in the end each topic's last content was
  * delivered last. */
-static void test_a_random_run_ends_with_the_newest(void **state)
+static void run_at_random(bool in_turn)
 {
     const uint64_t seed = 20261122;
     struct bs_mqtt_slots s = {0};
     struct bs_mqtt_slot *flying[8] = {0};
-    unsigned newest[TOPICS] = {0}, delivered[TOPICS] = {0};
+    unsigned newest[TOPICS] = {0}, delivered[TOPICS] = {0}, put_count = 0, delivered_count = 0;
     struct bs_random random;
 
-    (void)state;
     printf("seed %llu\n", (unsigned long long)seed);
     bs_random_init(&random, seed);
-    for (unsigned step = 1; step <= 200000; step++) {
+    for (unsigned step = 1; step <= (in_turn ? 600000 : 200000); step++) {
         size_t place = (size_t)bs_random_below(&random, 8);
         bool late = step > 190000;
 
@@ -154,8 +244,10 @@ static void test_a_random_run_ends_with_the_newest(void **state)
 
             snprintf(topic, sizeof(topic), "%u", n);
             snprintf(payload, sizeof(payload), "%u", step);
-            assert_int_equal(put(&s, topic, payload, 1), BS_OK);
+            assert_int_equal(in_turn ? put_answer(&s, topic, payload) : put(&s, topic, payload, 1),
+                             BS_OK);
             newest[n] = step;
+            put_count++;
         } else if (flying[place] == NULL) {
             flying[place] = bs_mqtt_slots_take(&s);
         } else {
@@ -163,8 +255,12 @@ static void test_a_random_run_ends_with_the_newest(void **state)
             struct bs_mqtt_slot *slot = flying[place];
 
             if (!lost) {
-                delivered[strtoul(slot->topic, NULL, 10)] =
-                    (unsigned)strtoul(slot->flying->payload.at, NULL, 10);
+                unsigned *last = &delivered[strtoul(slot->topic, NULL, 10)];
+                unsigned number = (unsigned)strtoul(slot->flying->payload.at, NULL, 10);
+
+                assert_true(number > *last);
+                *last = number;
+                delivered_count++;
             }
             bs_mqtt_slots_settle(&s, slot, lost ? BS_MQTT_LOST : BS_MQTT_DELIVERED);
             flying[place] = NULL;
@@ -174,7 +270,23 @@ static void test_a_random_run_ends_with_the_newest(void **state)
     for (size_t n = 0; n < TOPICS; n++) {
         assert_int_equal(delivered[n], newest[n]);
     }
+    if (in_turn) {
+        assert_int_equal(delivered_count, put_count);
+        assert_int_equal(s.in_turn_bytes, 0);
+    }
     bs_mqtt_slots_fini(&s);
+}
+
+static void test_a_random_run_ends_with_the_newest(void **state)
+{
+    (void)state;
+    run_at_random(false);
+}
+
+static void test_a_random_run_of_answers_leaves_none_out(void **state)
+{
+    (void)state;
+    run_at_random(true);
 }
 
 int main(void)
@@ -182,10 +294,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_acknowledged_slot_is_gone),
         cmocka_unit_test(test_what_flies_stays_until_it_lands),
+        cmocka_unit_test(test_answers_keep_their_turn),
+        cmocka_unit_test(test_only_answers_wait_behind_each_other),
+        cmocka_unit_test(test_the_bound_of_waiting_answers_holds),
         cmocka_unit_test(test_only_qos_1_is_kept_when_lost),
         cmocka_unit_test(test_the_bound_holds),
         cmocka_unit_test(test_the_patient_wait_for_the_others),
         cmocka_unit_test(test_a_random_run_ends_with_the_newest),
+        cmocka_unit_test(test_a_random_run_of_answers_leaves_none_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

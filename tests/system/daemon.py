@@ -148,8 +148,7 @@ class Operator:
         self.client.close()
 
     def publish_all(self, documents, retain=True, timeout=20):
-        """The payloads of the daemon's answers to (kind, name, payload), each of another place: of
-        two answers on one topic only the newer one is sure to leave the daemon."""
+        """The payloads of the daemon's answers to (kind, name, payload), in that order."""
         marks = [os.urandom(8) for _ in documents]
         for mark, (kind, name, payload) in zip(marks, documents):
             self.client.start_publish(self.daemon.topic(f"config/{kind}/{name}"), payload,

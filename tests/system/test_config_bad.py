@@ -199,6 +199,35 @@ def test_revisions(case):
                 expect(outcome(answer), expected, f"{place} with rev {rev}")
 
 
+def make_crowd(case):
+    """(payload, expected outcome) of documents for one place, good, stale and deleted."""
+    highest, in_force = 0, None
+    for _ in range(500):
+        rev = case.random.choice(("delete", 1, 2, 3))
+        if rev == "delete":
+            expected = in_force = None
+        elif rev < highest:
+            expected = ("/rev", in_force)
+        else:
+            expected, highest, in_force = True, rev, rev
+        yield text_of_course("group", rev), expected
+
+
+def test_crowd_at_one_place(case):
+    """Faster than answers leave: even so each publisher gets its own, and the last one stays."""
+    broker = case.broker()
+    daemon = case.daemon(broker.uri, **SMALL).start_online(broker)
+    payloads, expected = zip(*make_crowd(case))
+    with Operator(daemon, broker) as operator:
+        answers = operator.publish_all([("group", "tue", payload) for payload in payloads],
+                                       timeout=60)
+    expect([outcome(answer) for answer in answers], list(expected), "the outcomes")
+    with broker.client() as client:
+        client.subscribe(daemon.topic("result/#"))
+        left = client.receive(2)
+    expect(left.payload if left else b"", answers[-1], "the retained answer")
+
+
 def test_warnings(case):
     """Accepted, and yet something is to be said."""
     broker = case.broker()

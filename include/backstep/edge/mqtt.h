@@ -89,10 +89,11 @@ void bs_mqtt_ignore_proxies(void);
  * uri's scheme, the version, the client id or receive_maximum cannot be. */
 enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options *options);
 
-/* Fills the topic's slot; a newer one overwrites what was not sent yet. QoS 1 ones are kept until
- * the broker acknowledged exactly this content, and sent again after every CONNACK until then; one
- * that the broker refused (MQTT 5) is given up and named in the state's error. QoS 0 ones are given
- * up while there is no connection. An empty retained payload deletes the topic. `expiry_s` 0: none
+/* Fills the topic's slot; a newer one overwrites what was not sent yet, but where both are
+ * `in_turn` (as long as no more than 16 MiB wait behind others). QoS 1 ones are kept until the
+ * broker acknowledged exactly this content, and sent again after every CONNACK until then; one that
+ * the broker refused (MQTT 5) is given up and named in the state's error. QoS 0 ones are given up
+ * while there is no connection. An empty retained payload deletes the topic. `expiry_s` 0: none
  * (MQTT 5 only). BS_FULL where the bound (65 536 topics not yet acknowledged) is reached,
  * BS_INVALID where the topic is none to publish to. Never waits. */
 struct bs_mqtt_publication {
@@ -100,6 +101,7 @@ struct bs_mqtt_publication {
     int qos;
     bool retained;
     bool patient; /* there may be thousands of its sort: whatever else waits goes first */
+    bool in_turn; /* somebody waits for this very one */
     uint32_t expiry_s;
 };
 enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_publication *publication);
