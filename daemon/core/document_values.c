@@ -30,9 +30,9 @@ static enum bs_status read_integer(const cJSON *value, const struct bs_document_
                                   bs_document_type_name(value));
     double v = value->valuedouble;
     if (v != floor(v))
-        return bs_document_reject(at, ret_error, "must be an integer, not %.10g", v);
+        return bs_document_reject(at, ret_error, "must be an integer, not %.15g", v);
     if (v < field->min || v > field->max)
-        return bs_document_reject(at, ret_error, "must be %.0f to %.0f, not %.10g", field->min,
+        return bs_document_reject(at, ret_error, "must be %.0f to %.0f, not %.15g", field->min,
                                   field->max, v);
     *ret = (int64_t)v;
     return BS_OK;

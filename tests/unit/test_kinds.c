@@ -142,6 +142,8 @@ static void test_member_errors(void **state)
         {"{\"consent\":1,\"groups\":[\"a\",\"a\"]}", "/consent", NO_CONSENT},
         {"{\"groups\":[true]}", "/groups/0", "must be an id, not a boolean"},
         {"{\"rev\":1.5,\"consent\":\"none\"}", "/rev", "must be an integer, not 1.5"},
+        {"{\"rev\":4294967295.5,\"consent\":\"none\"}", "/rev",
+         "must be an integer, not 4294967295.5"},
     };
     EXPECT_ERRORS(BS_KIND_MEMBER, cases);
 }
