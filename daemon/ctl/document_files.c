@@ -101,9 +101,14 @@ static bool place_of_path(const char *path, struct bs_document_place *ret, char 
 
 /* ---- reading ---- */
 
+static const char *name_of(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "stdin" : path;
+}
+
 static int say(const char *path, const char *what, int exit_status)
 {
-    fprintf(stderr, "%s:: %s\n", path, what);
+    fprintf(stderr, "%s:: %s\n", name_of(path), what);
     return exit_status;
 }
 
@@ -148,7 +153,7 @@ static int read_file(const char *path, struct bs_document_file *f)
         return say(path, "is empty, which would delete the document (backstepctl delete does that)",
                    BS_EXIT_DATA);
     if (exit_status == BS_EXIT_DONE) {
-        f->path = strdup(strcmp(path, "-") == 0 ? "stdin" : path);
+        f->path = strdup(name_of(path));
         exit_status = f->path ? BS_EXIT_DONE : BS_EXIT_MEMORY;
     }
     if (exit_status == BS_EXIT_MEMORY)

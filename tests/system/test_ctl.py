@@ -143,6 +143,8 @@ def test_check_of_folders(case):
     (case.folder / "empty").mkdir()
     expect(ctl("check", case.folder / "empty")[0], NO_INPUT, "exit status of an empty folder")
     expect(ctl("check", "-", "--as", "group/tue", stdin="{}"), (DONE, [], []), "standard input")
+    expect([line.split(":")[0] for line in ctl("check", "-", "--as", "group/tue")[2]], ["stdin"],
+           "what is said of nothing at all")
     expect(ctl("check", "-")[0], DATA, "exit status without --as")
     expect(ctl("check", "--as", "group/tue", "a", "b")[0], USAGE, "--as for two")
 
