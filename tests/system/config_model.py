@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 
 DAY_MS = 86_400_000
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000

@@ -5,9 +5,7 @@ Rows are seen as they are written, in the daemon's local file; the names members
 for wherever they must not be. Must never trust the last state of a row alone.
 """
 
-import json
 import statistics
-import time
 
 from daemon import Operator
 from harness import expect, expect_balance, expect_true, now_ms, step_json
@@ -28,16 +26,23 @@ def file_line(case, **settings):
     return broker, daemon, PointsFile(path)
 
 
-def wait_for_room_in_window(seconds):
-    """Until at least so long remains of the present window."""
-    wait_until(lambda: now_ms() % WINDOW_MS < WINDOW_MS - seconds * 1000, 20, "the next window")
+def last_window():
+    """Where the window that ended last began: what is sent for it lies in it, however long that
+    takes, and it is final when its lateness is over."""
+    return now_ms() // WINDOW_MS * WINDOW_MS - WINDOW_MS
+
+
+def lateness_s(window, seconds):
+    """So that the window is final in so long, or a little later."""
+    return (now_ms() - window - WINDOW_MS) // 1000 + 1 + seconds
 
 
 class Walk:
-    """Steps of now, each member by a device of the same name."""
+    """Steps in one window, each member by a device of the same name."""
 
-    def __init__(self, broker, daemon):
-        self.client, self.daemon, self.seq = broker.client(), daemon, 0
+    def __init__(self, broker, daemon, window):
+        self.client, self.daemon, self.window = broker.client(), daemon, window
+        self.seq = 0
 
     def steps(self, members, count=1, **values):
         for _ in range(count):
@@ -45,7 +50,8 @@ class Walk:
                 self.seq += 1
                 self.client.start_publish(
                     self.daemon.topic(f"device/{member}/steps"),
-                    step_json(1, self.seq, **{"dir": "B", "step_ms": 500, **values}))
+                    step_json(1, self.seq, t=self.window + self.seq,
+                              **{"dir": "B", "step_ms": 500, **values}))
         self.client.flush()
 
 
@@ -107,15 +113,17 @@ def withdraw(walk, operator, points, broker, daemon):
 
 
 def test_withdrawn_in_class(case):
-    broker, daemon, points = file_line(case, refresh_s=60, allowed_lateness_s=1, fuse_ms=0)
+    broker, daemon, points = file_line(case)
+    window = last_window()
     overheard = broker.client()
     overheard.subscribe("#")
     with Operator(daemon, broker) as operator:
         operator.accept_all([("member", name, member(name)) for name in [*OTHERS, *LEAVERS]])
         # A bad document of somebody with a name, for the log and the answers.
         operator.push("member", "other-0", member("other-0") | {"alias": ALIAS + "\\"})
-        walk = Walk(broker, daemon)
-        wait_for_room_in_window(7)
+        operator.accept("settings", "site", {
+            "refresh_s": 60, "fuse_ms": 0, "allowed_lateness_s": lateness_s(window, 7)})
+        walk = Walk(broker, daemon, window)
         withdraw(walk, operator, points, broker, daemon)
         killed = len(writes_of(points, "leaver-killed"))
         walk.steps(OTHERS, 2)
@@ -207,13 +215,10 @@ def test_rows_of_groups(case):
                              for group in GROUPS for name, consent in members_of(group)])
         operator.accept_all([("member", name, {"consent": "member", "devices": [name]})
                              for name in ALONE])
-    walk = Walk(broker, daemon)
-    wait_for_room_in_window(4)
-    window = now_ms() // WINDOW_MS * WINDOW_MS
+    walk = Walk(broker, daemon, last_window())
     for group in GROUPS:
         send_class(walk, group)
     walk.steps(ALONE, 3)
-    expect(now_ms() // WINDOW_MS * WINDOW_MS, window, "all of it lies in one window")
     shown = sorted(group for group, (_own, _withheld, rows) in GROUPS.items() if rows)
 
     def rows():
