@@ -285,6 +285,43 @@ static void a_full_outbox_gives_up_its_oldest(void **state)
     discard(&r);
 }
 
+/* What was given up need not be kept for the second sending; all that is still there goes twice. */
+static void a_full_outbox_gives_up_what_had_no_answer(void **state)
+{
+    (void)state;
+    static struct canned_step script[1000];
+    for (unsigned i = 0; i < 1000; i++)
+        script[i] =
+            (struct canned_step){CANNED_ANSWER, "HTTP/1.1 504 Late\r\nContent-Length: 0\r\n\r\n"};
+    struct rig r;
+    prepare_served(&r, script, 1000);
+    r.outbox_segment_bytes = 65536;
+    r.outbox_max_bytes = 3 * 65536;
+    start(&r);
+    append(&r, 100);
+    for (int i = 0; i < 1000 && state_of(&r).transfers == 0; i++)
+        turn(&r);
+    for (int i = 0; i < 10000 && r.lines < 5000; i++)
+        if (append_line(&r) != BS_OK && !bs_outlet_drop_oldest(r.outlet))
+            turn(&r);
+    assert_int_equal(r.lines, 5000);
+    stop(&r, 0);
+    r.server.script_length = 0;
+    start(&r);
+    for (int i = 0; i < 4000 && (state_of(&r).delivered == 0 || state_of(&r).points > 0); i++)
+        turn(&r);
+    unsigned dropped = (unsigned)state_of(&r).dropped;
+    assert_true(dropped > 100);
+    assert_int_equal(state_of(&r).delivered + dropped, 5000);
+    assert_served(&r, dropped, 5000);
+    run_for(&r, 11000);
+    assert_int_equal(state_of(&r).delivered + dropped, 5000);
+    const char *again = assert_lines(r.server.body, dropped, 5000);
+    assert_string_equal(assert_lines(again, dropped, 5000), "");
+    stop(&r, 5000);
+    discard(&r);
+}
+
 static void what_is_in_flight_is_not_given_up(void **state)
 {
     (void)state;
@@ -376,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_of_the_file_holds_everything),
         cmocka_unit_test(a_pipe_is_filled_as_it_is_read),
         cmocka_unit_test(a_full_outbox_gives_up_its_oldest),
+        cmocka_unit_test(a_full_outbox_gives_up_what_had_no_answer),
         cmocka_unit_test(what_is_in_flight_is_not_given_up),
         cmocka_unit_test(a_real_influxd_has_every_line),
         cmocka_unit_test(what_cannot_begin_says_why),

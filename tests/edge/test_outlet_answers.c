@@ -329,6 +329,44 @@ static void expired_points_are_counted(void **state)
     }
 }
 
+/* Line 17 is bad, line 13 is too old; the first time nobody can tell. */
+static struct canned_step say_late_then_judge(const struct judge *j, const char *body)
+{
+    if (j->requests == 1)
+        return (struct canned_step){CANNED_ANSWER, "HTTP/1.1 504 Late\r\n" EMPTY};
+    if (strstr(body, " f=17i "))
+        return (struct canned_step){CANNED_ANSWER, HEAD_400 EMPTY};
+    return (struct canned_step){CANNED_ANSWER,
+                                SAYS("partial write: points beyond retention policy dropped=1")};
+}
+
+static bool is_13_or_17(unsigned line)
+{
+    return line == 13 || line == 17;
+}
+
+static void what_is_sent_once_more_is_counted_once(void **state)
+{
+    (void)state;
+    struct judge j = {.object = say_late_then_judge, .is_bad = is_13_or_17};
+    struct rig r;
+    prepare_judged(&r, &j, 1);
+    start(&r);
+    append(&r, 20);
+    run_until_settled(&r);
+    assert_counts(&r, 18, 1, 1);
+    r.conf.influxdb.flush_ms = 60000; /* the next go with those that are due once more */
+    append(&r, 10);
+    run_for(&r, 11000);
+    assert_counts(&r, 28, 2, 1); /* two letters of one line stand in the file */
+    stop(&r, 5000);
+    char *letters = read_file(r.letters);
+    const char *second = assert_letter(letters, 17, "HTTP 400: no reason given", false);
+    assert_string_equal(assert_letter(second, 17, "HTTP 400: no reason given", false), "");
+    free(letters);
+    discard(&r);
+}
+
 static void a_refusal_keeps_everything(void **state)
 {
     (void)state;
@@ -420,6 +458,7 @@ int main(void)
         cmocka_unit_test(what_is_too_large_goes_in_parts),
         cmocka_unit_test(a_line_that_is_too_large_is_a_letter),
         cmocka_unit_test(expired_points_are_counted),
+        cmocka_unit_test(what_is_sent_once_more_is_counted_once),
         cmocka_unit_test(a_refusal_keeps_everything),
         cmocka_unit_test(a_full_outbox_gives_up_a_search_that_waits),
     };
