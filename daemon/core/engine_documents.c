@@ -86,6 +86,7 @@ static void follow_session_of(struct bs_engine *e, struct bs_slice group,
                                    .session = session,
                                    .drill = drill ? &drill->drill : NULL,
                                    .at = bs_engine_wall(e),
+                                   .settled = bs_engine_settled(e),
                                    .by_drill = by_drill};
     enum bs_status status = bs_sessions_follow(e->sessions, &word);
     if (status == BS_FULL) {

@@ -33,6 +33,14 @@ static inline struct bs_wall_ms bs_engine_wall(const struct bs_engine *e)
     return (struct bs_wall_ms){e->now.ms + e->offset_ms};
 }
 
+/* No live step of an earlier event time is accepted any more, whatever size its window has. */
+static inline struct bs_wall_ms bs_engine_settled(const struct bs_engine *e)
+{
+    int64_t lateness_s = bs_config_settings(e->config)->allowed_lateness_s;
+    return (struct bs_wall_ms){bs_engine_wall(e).ms -
+                               (lateness_s + BS_SETTINGS_WINDOW_S_MAX) * 1000};
+}
+
 /* engine.c: what the settings in force mean for the windows. */
 void bs_engine_apply_settings(struct bs_engine *e);
 

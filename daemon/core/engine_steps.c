@@ -122,7 +122,7 @@ static void count_in_window(struct bs_engine *e, const struct origin *o,
         o->boot->latest_accepted = key->time_ms;
     o->boot->accepted = true;
     if (o->member->tagging.history && !key->stored)
-        bs_sessions_note(o->member->tagging.history, key->time_ms, bs_engine_wall(e));
+        bs_sessions_note(o->member->tagging.history, key->time_ms, bs_engine_settled(e));
 }
 
 /* A step over a bound leaves no trace, so that it may come again; every other one is marked as seen

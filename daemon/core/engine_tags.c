@@ -19,7 +19,7 @@ static void find_group(struct bs_engine *e, const struct bs_ids *groups, int64_t
         ret->group = groups->at[0];
     for (size_t i = 0; i < groups->count; i++) {
         struct bs_session_place place;
-        bs_sessions_find(e->sessions, groups->at[i], time_ms, bs_engine_wall(e), &place);
+        bs_sessions_find(e->sessions, groups->at[i], time_ms, bs_engine_settled(e), &place);
         ret->from_ms = place.from_ms > ret->from_ms ? place.from_ms : ret->from_ms;
         ret->until_ms = place.until_ms < ret->until_ms ? place.until_ms : ret->until_ms;
         if (!place.running)

@@ -128,11 +128,11 @@ static bool is_open(const struct bs_session *s)
     return s->end_ms == NO_END && s->closed_ms == NOT_CLOSED;
 }
 
-void bs_history_settle(struct bs_group_history *h, int64_t now_ms)
+void bs_history_settle(struct bs_group_history *h, int64_t settled_ms)
 {
     for (size_t i = 0; i < h->session_count; i++) {
         struct bs_session *s = &h->sessions[i];
-        if (!is_open(s) || over_ms(s) > now_ms)
+        if (!is_open(s) || over_ms(s) > settled_ms)
             continue;
         s->closed_ms = over_ms(s);
         h->owner->generation++;
@@ -230,7 +230,7 @@ void bs_history_follow(struct bs_group_history *h, const struct bs_session_word 
                        struct bs_drill_version *version)
 {
     const struct bs_session_document *document = word->session;
-    bs_history_settle(h, word->at.ms);
+    bs_history_settle(h, word->settled.ms);
     h->deleted_ms = INT64_MAX;
     h->owner->generation++;
 
@@ -251,7 +251,6 @@ void bs_history_follow(struct bs_group_history *h, const struct bs_session_word 
 
 void bs_history_close(struct bs_group_history *h, int64_t at_ms)
 {
-    bs_history_settle(h, at_ms);
     h->deleted_ms = at_ms;
     h->owner->generation++;
     while (h->session_count > 0 && newest_session(h)->start_ms >= at_ms)

@@ -80,8 +80,8 @@ void bs_history_follow(struct bs_group_history *h, const struct bs_session_word 
                        struct bs_drill_version *version);
 void bs_history_close(struct bs_group_history *h, int64_t at_ms);
 
-/* Closes for good what is silent, or open, for too long by then. */
-void bs_history_settle(struct bs_group_history *h, int64_t now_ms);
+/* Closes for good what no step of before could keep open any more. */
+void bs_history_settle(struct bs_group_history *h, int64_t settled_ms);
 
 /* As bs_sessions_find, _note (both once it is settled) and _forget. */
 void bs_history_find(struct bs_group_history *h, int64_t time_ms, struct bs_session_place *ret);

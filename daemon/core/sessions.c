@@ -119,20 +119,20 @@ void bs_sessions_close(struct bs_sessions *s, struct bs_slice group, struct bs_w
 }
 
 void bs_sessions_find(struct bs_sessions *s, struct bs_slice group, int64_t time_ms,
-                      struct bs_wall_ms now, struct bs_session_place *ret)
+                      struct bs_wall_ms settled, struct bs_session_place *ret)
 {
     struct bs_group_history *h = find_history(s, group);
     if (!h) {
         *ret = (struct bs_session_place){.from_ms = INT64_MIN, .until_ms = INT64_MAX};
         return;
     }
-    bs_history_settle(h, now.ms);
+    bs_history_settle(h, settled.ms);
     bs_history_find(h, time_ms, ret);
 }
 
-void bs_sessions_note(struct bs_group_history *history, int64_t time_ms, struct bs_wall_ms now)
+void bs_sessions_note(struct bs_group_history *history, int64_t time_ms, struct bs_wall_ms settled)
 {
-    bs_history_settle(history, now.ms);
+    bs_history_settle(history, settled.ms);
     bs_history_note(history, time_ms);
 }
 

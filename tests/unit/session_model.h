@@ -63,8 +63,8 @@ struct model_answer {
 };
 
 struct model_word {
-    int64_t start, end, at; /* ms */
-    int drill;              /* -1: not there */
+    int64_t start, end, at, settled; /* ms */
+    int drill;                       /* -1: not there */
     const char *phase;
     bool by_drill;
 };
@@ -105,10 +105,10 @@ static inline int64_t model_over(const struct model_session *s)
     return silent < longest ? silent : longest;
 }
 
-static inline void model_settle(struct model *m, int64_t now)
+static inline void model_settle(struct model *m, int64_t settled)
 {
     for (int i = 0; i < m->session_count; i++)
-        if (m->sessions[i]->end == MODEL_OPEN && now >= model_over(m->sessions[i]))
+        if (m->sessions[i]->end == MODEL_OPEN && settled >= model_over(m->sessions[i]))
             m->sessions[i]->closed = model_over(m->sessions[i]);
 }
 
@@ -201,7 +201,7 @@ static inline bool model_enter(struct model *m, const struct model_word *w)
 
 static inline void model_follow(struct model *m, const struct model_word *w)
 {
-    model_settle(m, w->at);
+    model_settle(m, w->settled);
     m->deleted = MODEL_OPEN;
     bool is_new = model_enter(m, w);
     struct model_session *s = model_newest(m);
@@ -222,7 +222,6 @@ static inline void model_follow(struct model *m, const struct model_word *w)
 
 static inline void model_close(struct model *m, int64_t at)
 {
-    model_settle(m, at);
     m->deleted = at;
     while (m->session_count > 0 && model_newest(m)->start >= at)
         model_drop_newest(m);
@@ -269,9 +268,9 @@ static inline struct model_answer model_ask(const struct model *m, int64_t time)
     return (struct model_answer){true, d->id, phase};
 }
 
-static inline void model_note(struct model *m, int64_t time, int64_t now)
+static inline void model_note(struct model *m, int64_t time, int64_t settled)
 {
-    model_settle(m, now);
+    model_settle(m, settled);
     if (!model_ask(m, time).running)
         return;
     struct model_session *s = (struct model_session *)model_session_at(m, time);

@@ -204,6 +204,33 @@ static void a_silent_class_is_opened_by_its_document(void **state)
     world_end(&w);
 }
 
+/* An outage of forty minutes: what comes then is late, and its class never paused. */
+static void a_backlog_keeps_its_class(void **state)
+{
+    (void)state;
+    struct world w;
+    struct board b = {.count = 0};
+    world_begin(&w);
+    int64_t begin = w.tick;
+    say(&w, "settings/site", "{\"allowed_lateness_s\":3600}");
+    say(&w, "drill/back", drill);
+    say(&w, "member/m1", ruth);
+    say_session(&w, "mon", begin / 1000, "");
+    step(&w, "pod");
+    world_wait(&w, 40 * MINUTE);
+    step(&w, "belt"); /* nobody's: only time has passed */
+    for (int64_t t = begin; t < w.tick; t += 5 * MINUTE)
+        step_at(&w, "pod", t + 1);
+    step(&w, "pod");
+    world_wait(&w, 2 * 60 * MINUTE);
+    step(&w, "pod");
+    world_wait(&w, 2 * 60 * MINUTE);
+    take_rows(&w, &b);
+    assert_int_equal(steps_in(&b, "drill=back", ""), 1 + 8 + 1);
+    assert_int_equal(steps_in(&b, "drill=none", ""), 1);
+    world_end(&w);
+}
+
 /* A row that is open keeps its tags, whatever its member's are by now. */
 static void a_row_goes_on_after_a_sweep(void **state)
 {
@@ -276,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_class_is_known_while_its_steps_may_come),
         cmocka_unit_test(a_group_has_rows_from_the_size_on_that_is_set),
         cmocka_unit_test(a_silent_class_is_opened_by_its_document),
+        cmocka_unit_test(a_backlog_keeps_its_class),
         cmocka_unit_test(a_row_goes_on_after_a_sweep),
         cmocka_unit_test(every_arrival_is_answered),
     };

@@ -221,6 +221,7 @@ static void say(struct bs_sessions *s, const struct act *a)
                                    .session = &document,
                                    .drill = a->drill == GONE ? NULL : &drills[a->drill],
                                    .at = {BASE + a->at * MINUTE},
+                                   .settled = {BASE + a->at * MINUTE},
                                    .by_drill = a->verb == FOLLOW_DRILL};
     assert_int_equal(bs_sessions_follow(s, &word), BS_OK);
 }
@@ -357,8 +358,11 @@ static void test_the_edges_of_time(void **state)
         int64_t start = starts[i / 2], end = i % 2 ? NO_END : INT64_C(253402300800000);
         struct bs_session_document document = {
             .drill = BS_SLICE("d"), .start_ms = start, .end_ms = end};
-        struct bs_session_word word = {
-            .group = group, .session = &document, .drill = &drills[BACK], .at = {start}};
+        struct bs_session_word word = {.group = group,
+                                       .session = &document,
+                                       .drill = &drills[BACK],
+                                       .at = {start},
+                                       .settled = {start}};
         assert_int_equal(bs_sessions_follow(s, &word), BS_OK);
         for (size_t k = 0; k < COUNT(asked); k++)
             assert_int_equal(find(s, asked[k], start).running, asked[k] == start);
@@ -455,7 +459,8 @@ static enum bs_status follow_numbered(struct bs_sessions *s, int64_t number, int
     struct bs_session_word word = {.group = bs_slice_of(name, (size_t)length),
                                    .session = &document,
                                    .drill = &drill,
-                                   .at = {BASE}};
+                                   .at = {BASE},
+                                   .settled = {BASE}};
     return bs_sessions_follow(s, &word);
 }
 

@@ -42,7 +42,8 @@ static enum bs_status say(struct bs_sessions *s, const struct said *said)
     struct bs_session_word word = {.group = name_of('g', said->group, &group),
                                    .session = &document,
                                    .drill = said->drill >= 0 ? &drill_document : NULL,
-                                   .at = {START + said->at * MINUTE}};
+                                   .at = {START + said->at * MINUTE},
+                                   .settled = {START + said->at * MINUTE}};
     return bs_sessions_follow(s, &word);
 }
 

@@ -41,6 +41,7 @@ struct run {
     bool has_document[GROUPS];
     struct cached cached[CACHED];
     int64_t now, asked_from; /* nothing before asked_from is asked for */
+    int64_t lateness;        /* so late a step is still accepted */
     int call, words_left;
     bool forgets;
 };
@@ -52,6 +53,11 @@ static struct {
 static int64_t below(struct run *r, int64_t limit)
 {
     return (int64_t)bs_random_below(&r->random, (uint64_t)limit);
+}
+
+static int64_t settled(const struct run *r)
+{
+    return r->now - r->lateness;
 }
 
 static struct bs_slice group_name(int group)
@@ -125,8 +131,8 @@ static void expect_cached(struct run *r)
 static struct bs_session_place ask(struct run *r, int group, int64_t time)
 {
     struct bs_session_place p;
-    bs_sessions_find(r->sessions, group_name(group), time, (struct bs_wall_ms){r->now}, &p);
-    model_settle(&r->models[group], r->now);
+    bs_sessions_find(r->sessions, group_name(group), time, (struct bs_wall_ms){settled(r)}, &p);
+    model_settle(&r->models[group], settled(r));
     if (p.from_ms > time || p.until_ms <= time || p.running != (p.history != NULL))
         fail_msg("BACKSTEP_SEED=%" PRIu64 ", call %d: %" PRIi64 " is not in %" PRIi64 "..%" PRIi64,
                  r->seed, r->call, time, p.from_ms, p.until_ms);
@@ -163,6 +169,7 @@ static void follow(struct run *r, int group, const struct model_word *w)
                                    .session = &document,
                                    .drill = w->drill >= 0 ? &drill : NULL,
                                    .at = {w->at},
+                                   .settled = {w->settled},
                                    .by_drill = w->by_drill};
     assert_int_equal(bs_sessions_follow(r->sessions, &word), BS_OK);
     model_follow(&r->models[group], w);
@@ -194,6 +201,7 @@ static void say_document(struct run *r, int group)
     w->phase = phases[below(r, COUNT(phases))];
     w->by_drill = false;
     w->at = r->now;
+    w->settled = settled(r);
     r->has_document[group] = true;
     follow(r, group, w);
 }
@@ -205,6 +213,7 @@ static void say_drill(struct run *r, int group)
     r->in_force[group].by_drill = true;
     r->in_force[group].drill = draw_drill(r);
     r->in_force[group].at = r->now;
+    r->in_force[group].settled = settled(r);
     follow(r, group, &r->in_force[group]);
 }
 
@@ -232,8 +241,8 @@ static void step(struct run *r, int group)
         p = ask(r, group, time);
     if (!p.running)
         return;
-    bs_sessions_note(p.history, time, (struct bs_wall_ms){r->now});
-    model_note(&r->models[group], time, r->now);
+    bs_sessions_note(p.history, time, (struct bs_wall_ms){settled(r)});
+    model_note(&r->models[group], time, settled(r));
 }
 
 static void forget(struct run *r)
@@ -302,6 +311,7 @@ static void run_random(uint64_t seed, bool forgets)
     r.forgets = forgets;
     r.words_left = forgets ? BS_SESSION_INTERVALS_MAX / 2 : 1000;
     r.now = FIRST_NOW;
+    r.lateness = below(&r, 4) * 15 * MODEL_MINUTE;
     r.asked_from = forgets ? MODEL_BASE : INT64_MIN;
     assert_int_equal(bs_sessions_new(&r.sessions), BS_OK);
     bs_sessions_seed(r.sessions, seed);

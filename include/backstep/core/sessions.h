@@ -9,8 +9,8 @@
  *   session 18:00   [18:00 back-twenty, by timetable   [18:20 back-twenty, imprint     end 19:00)
  *   session 19:30                                       [19:30 (its drill is not there)  [19:34 …
  *
- * Times are Unix time in ms, of the years 1970 to 9999; `at` is the arrival of what changes
- * something, `now` of what asks. */
+ * Times are Unix time in ms, of the years 1970 to 9999; `at` is the arrival of what changes something. No live step of an
+ * event time before `settled` is accepted any more: what such steps could say has been said. */
 #ifndef BACKSTEP_CORE_SESSIONS_H
 #define BACKSTEP_CORE_SESSIONS_H
 
@@ -67,7 +67,7 @@ struct bs_session_word {
     struct bs_slice group;
     const struct bs_session_document *session;
     const struct bs_drill_document *drill;
-    struct bs_wall_ms at;
+    struct bs_wall_ms at, settled;
     bool by_drill; /* the group's document is what it was: only its drill came, changed or went */
 };
 enum bs_status bs_sessions_follow(struct bs_sessions *s, const struct bs_session_word *word);
@@ -87,12 +87,13 @@ struct bs_session_place {
     struct bs_group_history *history; /* for bs_sessions_note; NULL where not running */
 };
 void bs_sessions_find(struct bs_sessions *s, struct bs_slice group, int64_t time_ms,
-                      struct bs_wall_ms now, struct bs_session_place *ret);
+                      struct bs_wall_ms settled, struct bs_session_place *ret);
 
 /* A live step of the group was counted at that event time: a session without an end stays open for
- * another BS_SESSION_SILENCE_MS. Once `now` is that far past the last one it is closed for good, as
- * of then, whatever comes. A time at which nothing runs notes nothing. */
-void bs_sessions_note(struct bs_group_history *history, int64_t time_ms, struct bs_wall_ms now);
+ * another BS_SESSION_SILENCE_MS of event time, so a backlog keeps its class however late it comes.
+ * Once what is settled is that far past the last one it is closed for good, as of then. A time at
+ * which nothing runs notes nothing. */
+void bs_sessions_note(struct bs_group_history *history, int64_t time_ms, struct bs_wall_ms settled);
 
 /* Steps of event times before `before` are not accepted any more: what only they needed goes. What
  * the document in force of a group says stays. */
