@@ -124,6 +124,7 @@ static void add_row_state(const struct bs_service_view *v, struct bs_line *line)
     add_number(line, "held_members", v->held.members);
     add_number(line, "held_devices", v->held.devices);
     add_number(line, "held_windows", v->held.windows);
+    add_number(line, "pid", (uint64_t)getpid());
     add_number(line, "rss_bytes", resident_bytes());
     bs_line_float(line, BS_SLICE("slowest_turn_ms"), (double)v->slowest_turn_ns / 1e6);
     add_number(line, "config_not_on_broker_count", v->absent_count);
