@@ -49,10 +49,8 @@ static void add_in_force(struct bs_buffer *line, const cJSON *in_force)
 {
     if (cJSON_IsNull(in_force))
         return;
-    bs_buffer_add_text(line, "; ");
-    bs_buffer_add_text(line, "what was in force");
+    bs_buffer_add_text(line, "; what was in force stays");
     add_revision(line, ", ", in_force);
-    bs_buffer_add_text(line, ", stays so");
 }
 
 static enum bs_conf_log_level write_line(struct bs_slice name, const cJSON *answer, bool ok,

@@ -107,7 +107,11 @@ static void a_rejection_says_where_and_what_holds(void **state)
          "{\"ok\":false,\"rev\":4,\"error\":{\"pointer\":\"/devices/1\",\"message\":\"a device of "
          "m-2\"},\"in_force\":{\"rev\":3,\"sha256\":\"00\"}}");
     expect_said("warning: member/m-7 rev 4 is rejected at /devices/1: a device of m-2; what was in "
-                "force, rev 3, stays so\n");
+                "force stays, rev 3\n");
+    take(&a, RESULT "member/m-7",
+         "{\"ok\":false,\"rev\":null,\"error\":{\"pointer\":\"\",\"message\":\"no\"},\"in_force\":"
+         "{\"rev\":null,\"sha256\":\"00\"}}");
+    expect_said("warning: member/m-7 is rejected: no; what was in force stays\n");
     take(&a, RESULT "drill/d",
          "{\"ok\":false,\"rev\":null,\"error\":{\"pointer\":\"\",\"message\":\"not JSON\"},"
          "\"in_force\":null}");
