@@ -78,7 +78,7 @@ static enum bs_status add_slot(struct bs_mqtt_slots *slots, const struct bs_mqtt
         free(slot);
         return BS_NO_MEMORY;
     }
-    DL_APPEND(slot->contents, content);
+    DL_APPEND(slot->contents, content); /* NOLINT: what was freed is out of the list */
     slot->patient = p->patient;
     enqueue(slots, slot);
     return BS_OK;
@@ -98,7 +98,7 @@ static void remove_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slo
     if (counted != NULL) {
         slots->in_turn_bytes -= content_bytes(counted);
     }
-    DL_DELETE(slot->contents, content);
+    DL_DELETE(slot->contents, content); /* NOLINT: it is in the list, which has a last one */
     free(content);
 }
 
@@ -115,7 +115,7 @@ static void add_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
     if (slot->contents != NULL) {
         slots->in_turn_bytes += content_bytes(content);
     }
-    DL_APPEND(slot->contents, content);
+    DL_APPEND(slot->contents, content); /* NOLINT: what was freed is out of the list */
 }
 
 enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,

@@ -9,8 +9,9 @@
  *   session 18:00   [18:00 back-twenty, by timetable   [18:20 back-twenty, imprint     end 19:00)
  *   session 19:30                                       [19:30 (its drill is not there)  [19:34 …
  *
- * Times are Unix time in ms, of the years 1970 to 9999; `at` is the arrival of what changes something. No live step of an
- * event time before `settled` is accepted any more: what such steps could say has been said. */
+ * Times are Unix time in ms, of the years 1970 to 9999; `at` is the arrival of what changes
+ * something. No live step of an event time before `settled` is accepted any more: what such steps
+ * could say has been said. */
 #ifndef BACKSTEP_CORE_SESSIONS_H
 #define BACKSTEP_CORE_SESSIONS_H
 
