@@ -78,7 +78,7 @@ static enum bs_status add_slot(struct bs_mqtt_slots *slots, const struct bs_mqtt
         free(slot);
         return BS_NO_MEMORY;
     }
-    DL_APPEND(slot->contents, content); /* NOLINT: what was freed is out of the list */
+    DL_APPEND(slot->contents, content);
     slot->patient = p->patient;
     enqueue(slots, slot);
     return BS_OK;
