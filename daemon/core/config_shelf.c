@@ -52,9 +52,7 @@ void bs_config_shelf_remove(struct bs_config *config, struct document *d)
 
 int bs_config_shelf_compare(const struct document *a, const struct document *b)
 {
-    size_t common = a->id_length < b->id_length ? a->id_length : b->id_length;
-    int order = memcmp(a->id, b->id, common);
-    return order ? order : a->id_length - b->id_length;
+    return bs_slice_compare(document_id(a), document_id(b));
 }
 
 /* Sorted when somebody asks, not at each arrival: five thousand arrive in a row. */
