@@ -142,7 +142,7 @@ static enum bs_step_reason judge(struct bs_engine *e, const struct origin *o, st
     if (reason != ACCEPTED)
         return reason;
     if (step->foot == BS_FOOT_UNKNOWN)
-        step->foot = (uint8_t)bs_device_side(o->device);
+        step->foot = (uint8_t)bs_device_birth(o->device)->side;
     struct bs_sample sample = {.step = step, .lost = (uint16_t)lost};
     count_in_window(e, o, &key, &place, &sample);
     return ACCEPTED;
@@ -249,19 +249,19 @@ static struct bs_device *add_unheard(struct bs_engine *e, struct bs_slice id)
 void bs_engine_take_birth(struct bs_engine *e, const struct bs_topic *topic,
                           struct bs_slice payload)
 {
-    enum bs_foot side = BS_FOOT_UNKNOWN;
+    struct bs_birth birth;
     e->books.birth_received++;
-    if (!topic->valid || bs_birth_parse(payload, &side) != BS_OK) {
+    if (!topic->valid || bs_birth_parse(payload, &birth) != BS_OK) {
         e->books.birth_rejected++;
         return;
     }
     struct bs_device *d = bs_roster_find(e->roster, topic->id);
-    if (!d && side == BS_FOOT_UNKNOWN)
+    if (!d && birth.side == BS_FOOT_UNKNOWN && birth.kind == BS_SENSOR_UNKNOWN)
         return;
     if (!d)
         d = add_unheard(e, topic->id);
     if (d)
-        bs_device_set_side(d, side, e->now);
+        bs_device_set_birth(d, &birth, e->now);
     else
         e->books.birth_rejected++;
 }

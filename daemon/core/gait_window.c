@@ -7,7 +7,7 @@
 static void add_counts(struct bs_line *line, const struct bs_totals *t)
 {
     bs_line_integer(line, BS_SLICE("steps"), t->steps);
-    bs_line_integer(line, BS_SLICE("missed"), 0);
+    bs_line_integer(line, BS_SLICE("missed"), t->missed);
     bs_line_integer(line, BS_SLICE("lost"), t->lost);
     bs_line_integer(line, BS_SLICE("late"), t->late);
 }
@@ -31,14 +31,14 @@ double bs_gait_walk_ratio(const struct bs_total *step_length, const struct bs_to
 static void add_steps(struct bs_line *line, const struct bs_totals *t)
 {
     if (t->step_time.count) {
-        bs_line_float(line, BS_SLICE("duration_s"), (double)t->step_time.sum / 2000);
+        bs_line_float(line, BS_SLICE("duration_s"), (double)t->duration_sum / 2000);
         bs_line_float(line, BS_SLICE("cadence_spm"), bs_gait_cadence_spm(&t->step_time));
         bs_line_float(line, BS_SLICE("step_time_ms"), bs_total_mean(&t->step_time) / 2);
     }
     if (t->exact_time.count > 1)
         bs_line_float(line, BS_SLICE("step_time_sd_ms"), bs_total_deviation(&t->exact_time) / 2);
     if (t->step_length.count) {
-        bs_line_float(line, BS_SLICE("distance_m"), (double)t->step_length.sum / 2000);
+        bs_line_float(line, BS_SLICE("distance_m"), (double)t->distance_sum / 2000);
         bs_line_float(line, BS_SLICE("step_length_mm"), bs_gait_step_length_mm(&t->step_length));
     }
     if (t->step_length.count > 1)

@@ -78,6 +78,7 @@ struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct 
     d->id_length = (uint8_t)id.length;
     memcpy(d->id, id.at, id.length);
     d->last_heard = now;
+    d->birth.battery_pct = -1;
     struct bs_device *added = d;
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, r->devices, d->id, id.length, bs_roster_hash(r, id), added);
     if (!added) { /* uthash found no memory */
@@ -108,14 +109,14 @@ void bs_roster_set_wearer(struct bs_roster *r, struct bs_device *d, struct bs_me
         r->unworn++;
 }
 
-enum bs_foot bs_device_side(const struct bs_device *d)
+const struct bs_birth *bs_device_birth(const struct bs_device *d)
 {
-    return d->side;
+    return &d->birth;
 }
 
-void bs_device_set_side(struct bs_device *d, enum bs_foot side, struct bs_tick_ms now)
+void bs_device_set_birth(struct bs_device *d, const struct bs_birth *birth, struct bs_tick_ms now)
 {
-    d->side = (uint8_t)side;
+    d->birth = *birth;
     d->last_heard = now;
 }
 
@@ -150,14 +151,14 @@ bool bs_roster_median_delay(const struct bs_roster *r, struct bs_tick_ms now, in
 
 /* Forgetting. */
 
-/* A wearer's side is told once, at its birth: it is known as long as a document names the device.
- */
+/* What a wearer's birth said is told once: it is known as long as a document names the device. */
 static bool may_go(const struct bs_device *d, struct bs_tick_ms now)
 {
     int64_t silent = now.ms - d->last_heard.ms;
     if (d->boots || silent < DEVICE_KEPT_MS)
         return false;
-    if (d->side == BS_FOOT_UNKNOWN || (d->wearer && d->wearer->member.is_guest))
+    bool told = d->birth.side != BS_FOOT_UNKNOWN || d->birth.kind != BS_SENSOR_UNKNOWN;
+    if (!told || (d->wearer && d->wearer->member.is_guest))
         return true;
     return !d->wearer && silent >= BIRTH_KEPT_MS;
 }

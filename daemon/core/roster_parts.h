@@ -24,7 +24,8 @@ struct bs_device {
     struct bs_tick_ms last_heard, delay_noted;
     int64_t delay_ms;
     bool has_delay;
-    uint8_t boot_count, side, id_length;
+    uint8_t boot_count, id_length;
+    struct bs_birth birth; /* the last one */
     UT_hash_handle hh;
     char id[];
 };

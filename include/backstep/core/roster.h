@@ -9,6 +9,7 @@
 
 #include "backstep/base/slice.h"
 #include "backstep/base/time.h"
+#include "backstep/core/birth.h"
 #include "backstep/core/kinds.h"
 #include "backstep/core/seen.h"
 #include "backstep/core/sessions.h"
@@ -92,10 +93,9 @@ struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct 
 struct bs_member *bs_device_wearer(struct bs_device *d);
 void bs_roster_set_wearer(struct bs_roster *r, struct bs_device *d, struct bs_member *m);
 
-/* The foot of the device's steps that name none, from its birth message; it counts as heard then.
- */
-enum bs_foot bs_device_side(const struct bs_device *d);
-void bs_device_set_side(struct bs_device *d, enum bs_foot side, struct bs_tick_ms now);
+/* What its last birth message said; it counts as heard then. */
+const struct bs_birth *bs_device_birth(const struct bs_device *d);
+void bs_device_set_birth(struct bs_device *d, const struct bs_birth *birth, struct bs_tick_ms now);
 
 /* The boot, made where it is new; NULL where a 17th would be needed (and none is forgotten yet) or
  * memory is out. It counts as heard now. */
