@@ -99,10 +99,10 @@ def rate(found, walks):
     return PER_STEPS * sum(found[member] for member in walks) / judged
 
 
-def shown_delays(values):
-    middle, late = (long_walk.quantile(values, share) for share in (0.5, 0.9))
-    missed = 100 * values.count(math.inf) / len(values)
-    return f"{middle:6} {late:6} {missed:6.1f} %"
+def delay_figures(values):
+    """(median, 90th percentile, percentage that is missed)"""
+    return (long_walk.quantile(values, 0.5), long_walk.quantile(values, 0.9),
+            100 * values.count(math.inf) / len(values))
 
 
 def print_rule(rule, parts, options):
@@ -112,9 +112,10 @@ def print_rule(rule, parts, options):
     everyone = parts["all"]
     found = {member: len(slips(rule, steps)) for member, steps in everyone.items()}
     for name, walks in parts.items():
-        columns = [shown_delays(delays(rule, walks, shift, options.insertions, options.seed))
-                   for shift in SHIFTS_PCT]
-        print(f"{name:10} {rate(found, walks):13.2f} | " + " |  ".join(columns))
+        figures = (delay_figures(delays(rule, walks, shift, options.insertions, options.seed))
+                   for shift in SHIFTS_PCT)
+        columns = ["{:6} {:6} {:7.1f} %".format(*each) for each in figures]
+        print(f"{name:10} {rate(found, walks):13.2f} | " + " | ".join(columns))
     spread = sorted(collections.Counter(found.values()).items())
     print("slips of a child: " + ", ".join(f"{n} in {count} children" for n, count in spread))
 
