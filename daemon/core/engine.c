@@ -72,6 +72,8 @@ struct bs_tick_ms bs_engine_deadline(const struct bs_engine *e)
         next -= e->offset_ms;
     int64_t refresh = bs_windows_tick_deadline(e->windows).ms;
     next = refresh < next ? refresh : next;
+    int64_t health = bs_minute_deadline(&e->minute).ms;
+    next = health < next ? health : next;
     return (struct bs_tick_ms){e->next_sweep.ms < next ? e->next_sweep.ms : next};
 }
 
@@ -105,6 +107,7 @@ static void fire_deadlines(struct bs_engine *e, const struct bs_effects *effects
     bs_windows_fire_wall(e->windows, bs_engine_wall(e), effects);
     bs_windows_fire_tick(e->windows, e->now, effects);
     bs_windows_advance(e->windows, bs_engine_wall(e));
+    bs_engine_fire_health(e, effects);
     if (e->now.ms >= e->next_sweep.ms)
         sweep(e);
 }
@@ -126,10 +129,10 @@ static enum bs_status take_message(struct bs_engine *e, const struct bs_record *
         bs_engine_take_document(e, &topic, &body, retained, effects);
         break;
     case BS_TOPIC_BIRTH:
-        bs_engine_take_birth(e, &topic, body.payload);
+        bs_engine_take_birth(e, &topic, body.payload, retained);
         break;
     case BS_TOPIC_STATE:
-        e->books.state_received++;
+        bs_engine_take_state(e, &topic, body.payload, retained);
         break;
     case BS_TOPIC_FORGET:
     case BS_TOPIC_OTHER:
@@ -173,7 +176,7 @@ static enum bs_status take_clock(struct bs_engine *e, struct bs_slice body,
     e->offset_ms = clock.offset_ms;
     if (clock.stepped) {
         bs_windows_finalise_all(e->windows, effects);
-        bs_roster_restart_upclocks(e->roster);
+        bs_roster_restart_clocks(e->roster);
     }
     bs_windows_advance(e->windows, bs_engine_wall(e));
     return BS_OK;
