@@ -50,8 +50,7 @@ void bs_engine_take_state(struct bs_engine *e, const struct bs_topic *topic,
         bs_engine_hear_device(e, d, NULL);
 }
 
-static void write_row(struct bs_engine *e, struct bs_device *d, struct bs_tick_ms due,
-                      const struct bs_effects *effects)
+static void write_row(struct bs_engine *e, struct bs_device *d, struct bs_tick_ms due)
 {
     struct bs_device_health *h = bs_device_health(d);
     int64_t age_ms = due.ms - h->last_seen.ms;
@@ -63,32 +62,31 @@ static void write_row(struct bs_engine *e, struct bs_device *d, struct bs_tick_m
         .last_seen_age_ms = age_ms > 0 ? age_ms : 0, /* heard between the turn and the record */
         .at = {due.ms + e->offset_ms}};
     bs_device_clock_read(&h->clock, &row.clock);
-    effects->line(effects->context, bs_device_health_write(&row, &e->line), false);
+    e->effects->line(e->effects->context, bs_device_health_write(&row, &e->line), false);
 }
 
 /* Its turn at `due`; whether a row was written. One that said that it goes has a last one, with
  * what came before. */
-static bool take_turn(struct bs_engine *e, struct bs_minute_place *place, struct bs_tick_ms due,
-                      const struct bs_effects *effects)
+static bool take_turn(struct bs_engine *e, struct bs_minute_place *place, struct bs_tick_ms due)
 {
     struct bs_device *d = bs_device_at(place);
     const struct bs_device_health *h = bs_device_health(d);
     bool shown = may_have_rows(e, d) && due.ms - h->last_seen.ms <= ACTIVE_MS;
     if (shown)
-        write_row(e, d, due, effects);
+        write_row(e, d, due);
     if (!shown || h->said_offline)
         bs_minute_leave(place);
     return shown;
 }
 
-void bs_engine_fire_health(struct bs_engine *e, const struct bs_effects *effects)
+void bs_engine_fire_health(struct bs_engine *e)
 {
     unsigned rows = 0;
     while (bs_minute_deadline(&e->minute).ms <= e->now.ms && rows < ROWS_A_RECORD) {
         struct bs_tick_ms due = bs_minute_deadline(&e->minute);
         for (struct bs_minute_place *p = bs_minute_turn(&e->minute), *next; p; p = next) {
             next = p->next;
-            rows += take_turn(e, p, due, effects);
+            rows += take_turn(e, p, due);
         }
         bs_minute_advance(&e->minute);
     }

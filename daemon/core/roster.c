@@ -14,23 +14,37 @@
 #define WITNESS_MIN    3
 #define WITNESS_MAX    1024
 
-struct bs_roster *bs_roster_new(struct bs_slice site)
+struct bs_roster *bs_roster_new(struct bs_slice site, const struct bs_member_release *release)
 {
     bs_check(bs_slice_is_id(site));
     struct bs_roster *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
+    r->release = *release;
     r->site_length = (uint8_t)site.length;
     memcpy(r->site, site.at, site.length);
     return r;
 }
 
-static void free_device(struct bs_roster *r, struct bs_device *d)
+static void give_slot_back(struct bs_device *d)
+{
+    if (d->slot != BS_NO_SLOT)
+        d->wearer->member.slots &= ~(1u << d->slot);
+    d->slot = BS_NO_SLOT;
+}
+
+static void leave_wearer(struct bs_roster *r, struct bs_device *d)
 {
     if (d->wearer)
         d->wearer->devices--;
     else
         r->unworn--;
+    give_slot_back(d);
+}
+
+static void free_device(struct bs_roster *r, struct bs_device *d)
+{
+    leave_wearer(r, d);
     HASH_DELETE(hh, r->devices, d); /* NOLINT: it is in the table */
     bs_minute_leave(&d->place);
     bs_device_free_boots(d);
@@ -80,6 +94,7 @@ struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct 
     memcpy(d->id, id.at, id.length);
     d->last_heard = now;
     d->birth.battery_pct = -1;
+    d->slot = BS_NO_SLOT;
     struct bs_device *added = d;
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, r->devices, d->id, id.length, bs_roster_hash(r, id), added);
     if (!added) { /* uthash found no memory */
@@ -99,10 +114,9 @@ struct bs_member *bs_device_wearer(struct bs_device *d)
 
 void bs_roster_set_wearer(struct bs_roster *r, struct bs_device *d, struct bs_member *m)
 {
-    if (d->wearer)
-        d->wearer->devices--;
-    else
-        r->unworn--;
+    if (d->wearer && &d->wearer->member == m)
+        return;
+    leave_wearer(r, d);
     d->wearer = (struct member *)m;
     if (d->wearer)
         d->wearer->devices++;
@@ -128,6 +142,24 @@ struct bs_minute_place *bs_device_place(struct bs_device *d)
 struct bs_device *bs_device_at(struct bs_minute_place *place)
 {
     return (struct bs_device *)place;
+}
+
+/* Round and round: what once was in a step keeps its slot out of the way for long. */
+int bs_device_slot(struct bs_device *d, bool *ret_fresh)
+{
+    bs_check(d->wearer);
+    struct bs_member *m = &d->wearer->member;
+    *ret_fresh = false;
+    for (unsigned i = 1; d->slot == BS_NO_SLOT && i <= BS_WORN_MAX; i++) {
+        unsigned slot = (m->last_slot + i) % BS_WORN_MAX;
+        if (m->slots >> slot & 1)
+            continue;
+        m->slots |= 1u << slot;
+        m->last_slot = (uint8_t)slot;
+        d->slot = (int8_t)slot;
+        *ret_fresh = true;
+    }
+    return d->slot;
 }
 
 const struct bs_birth *bs_device_birth(const struct bs_device *d)

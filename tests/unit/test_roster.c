@@ -15,9 +15,16 @@ struct gym {
     struct bs_windows *windows;
 };
 
+static void release(void *context, struct bs_member *m)
+{
+    (void)context;
+    (void)m;
+}
+
 static void begin(struct gym *g)
 {
-    g->roster = bs_roster_new(BS_SLICE("gym"));
+    static const struct bs_member_release nothing_held = {NULL, release};
+    g->roster = bs_roster_new(BS_SLICE("gym"), &nothing_held);
     assert_non_null(g->roster);
     assert_int_equal(bs_windows_new(&g->windows, 10000), BS_OK);
     bs_windows_set_lateness(g->windows, 300000, 7 * DAY_MS);
