@@ -84,6 +84,7 @@ struct bs_tick_ms bs_engine_deadline(const struct bs_engine *e)
         next -= e->offset_ms;
     next = earlier(next, bs_windows_tick_deadline(e->windows).ms);
     next = earlier(next, bs_bouts_deadline(e->bouts).ms);
+    next = earlier(next, bs_minute_deadline(&e->minute).ms);
     return (struct bs_tick_ms){earlier(next, e->next_sweep.ms)};
 }
 
@@ -120,6 +121,7 @@ static void fire_deadlines(struct bs_engine *e)
     bs_windows_fire_tick(e->windows, e->now, e->effects);
     bs_bouts_fire(e->bouts, e->now, e->effects);
     bs_windows_advance(e->windows, bs_engine_wall(e));
+    bs_engine_fire_health(e);
     if (e->now.ms >= e->next_sweep.ms)
         sweep(e);
 }
@@ -141,10 +143,10 @@ static enum bs_status take_message(struct bs_engine *e, const struct bs_record *
         bs_engine_take_document(e, &topic, &body, retained, effects);
         break;
     case BS_TOPIC_BIRTH:
-        bs_engine_take_birth(e, &topic, body.payload);
+        bs_engine_take_birth(e, &topic, body.payload, retained);
         break;
     case BS_TOPIC_STATE:
-        e->books.state_received++;
+        bs_engine_take_state(e, &topic, body.payload, retained);
         break;
     case BS_TOPIC_FORGET:
     case BS_TOPIC_OTHER:
@@ -189,7 +191,7 @@ static enum bs_status take_clock(struct bs_engine *e, struct bs_slice body,
     if (clock.stepped) {
         bs_engine_restart_order(e);
         bs_windows_finalise_all(e->windows, effects);
-        bs_roster_restart_upclocks(e->roster);
+        bs_roster_restart_clocks(e->roster);
     }
     bs_windows_advance(e->windows, bs_engine_wall(e));
     return BS_OK;

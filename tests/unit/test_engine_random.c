@@ -34,6 +34,7 @@ struct trial {
     long expected[MEMBERS + DEVICES];
     struct key keys[KEYS];
     int key_count;
+    long health_rows;
     struct bs_buffer all;
 };
 
@@ -49,6 +50,15 @@ static int pick(struct trial *t, int below)
             fail_msg(__VA_ARGS__);                                                                 \
         }                                                                                          \
     } while (0)
+
+/* Whose rows a step of the device must be in, -1: nobody's. */
+static int owner_of(const struct trial *t, int device)
+{
+    int wearer = t->wearer[device];
+    if (wearer == NEVER && t->welcome)
+        return MEMBERS + device;
+    return wearer >= 0 && t->consent[wearer] == BS_CONSENT_MEMBER ? wearer : -1;
+}
 
 /* What is written. */
 
@@ -69,8 +79,20 @@ static int member_of(const char *key)
     return *name == 'm' ? atoi(name + 1) : MEMBERS + atoi(name + 6);
 }
 
+/* What is said of a device is said of whoever wears it. */
+static void take_health(struct trial *t, const char *line)
+{
+    int device = atoi(strstr(line, "device=") + 7);
+    EXPECT(owner_of(t, device) >= 0, "without consent: %s", line);
+    t->health_rows++;
+}
+
 static void take_line(struct trial *t, const char *line)
 {
+    if (strncmp(line, "device_health,", 14) == 0) {
+        take_health(t, line);
+        return;
+    }
     char text[512];
     const char *fields = strstr(line, " steps="), *stamp = strrchr(line, ' ');
     const char *head = fields ? fields : strstr(line, " members=");
@@ -188,15 +210,6 @@ static void change_settings(struct trial *t)
         t->welcome = welcome;
 }
 
-/* Whose rows a step of the device must be in, -1: nobody's. */
-static int owner_of(const struct trial *t, int device)
-{
-    int wearer = t->wearer[device];
-    if (wearer == NEVER && t->welcome)
-        return MEMBERS + device;
-    return wearer >= 0 && t->consent[wearer] == BS_CONSENT_MEMBER ? wearer : -1;
-}
-
 static bool may_count(const struct trial *t, int device)
 {
     int wearer = t->wearer[device];
@@ -250,7 +263,8 @@ static void act(struct trial *t)
 }
 
 /* All that was written, in order. */
-static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *counted)
+static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *counted,
+                                     long *health_rows)
 {
     struct trial *t = calloc(1, sizeof *t);
     t->seed = seed;
@@ -278,6 +292,7 @@ static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *co
                written[i], i < MEMBERS ? "member" : "guest", i % MEMBERS, t->expected[i]);
         *counted += written[i];
     }
+    *health_rows += t->health_rows;
     bs_buffer_add(&t->all, bs_buffer_slice(&t->w.publications));
     assert_false(t->all.failed);
     struct bs_buffer all = t->all;
@@ -289,16 +304,17 @@ static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *co
 static void promises_hold_whatever_comes(void **state)
 {
     (void)state;
-    long counted = 0;
+    long counted = 0, health_rows = 0;
     for (unsigned seed = 1; seed <= SEEDS; seed++) {
-        struct bs_buffer one = live_through(seed, 7, &counted);
-        struct bs_buffer other = live_through(seed, 0x5eed5eed5eed, &counted);
+        struct bs_buffer one = live_through(seed, 7, &counted, &health_rows);
+        struct bs_buffer other = live_through(seed, 0x5eed5eed5eed, &counted, &health_rows);
         if (!bs_slice_equal(bs_buffer_slice(&one), bs_buffer_slice(&other)))
             fail_msg("seed %u: another key of the tables, other effects", seed);
         bs_buffer_fini(&one);
         bs_buffer_fini(&other);
     }
     assert_in_range(counted, SEEDS * ACTIONS / 4, SEEDS * ACTIONS * 2);
+    assert_in_range(health_rows, SEEDS * DEVICES, SEEDS * DEVICES * 100);
 }
 
 int main(void)

@@ -63,6 +63,7 @@ enum bs_step_reason {
     X(birth_received, "birth messages")                                                            \
     X(birth_rejected, "of these, the ones that were not understood")                               \
     X(state_received, "device state messages")                                                     \
+    X(state_rejected, "of these, the ones that were not understood")                               \
     X(other_received, "messages on topics that mean nothing here")
 
 struct bs_books {
