@@ -91,6 +91,23 @@ void bs_buffer_add_i64(struct bs_buffer *b, int64_t value)
     bs_buffer_add_u64(b, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
+void bs_buffer_add_decimal(struct bs_buffer *b, int64_t value, unsigned decimals)
+{
+    char digits[20]; /* of 19 and a point */
+    size_t at = sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    bs_check(decimals <= 18);
+    for (unsigned i = 0; i <= decimals || rest; i++) {
+        if (i == decimals && i > 0)
+            digits[--at] = '.';
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    if (value < 0)
+        bs_buffer_add_char(b, '-');
+    bs_buffer_add(b, bs_slice_of(digits + at, sizeof digits - at));
+}
+
 void bs_buffer_add_format(struct bs_buffer *b, const char *format, ...)
 {
     char text[1024];

@@ -31,6 +31,8 @@ void bs_buffer_add_text(struct bs_buffer *b, const char *text);
 void bs_buffer_add_char(struct bs_buffer *b, char c);
 void bs_buffer_add_u64(struct bs_buffer *b, uint64_t value);
 void bs_buffer_add_i64(struct bs_buffer *b, int64_t value);
+/* value / 10^decimals with all of its decimals, at most 18: (982, 1) is 98.2. */
+void bs_buffer_add_decimal(struct bs_buffer *b, int64_t value, unsigned decimals);
 void bs_buffer_add_format(struct bs_buffer *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
