@@ -23,6 +23,7 @@ struct bs_tags {
     uint32_t references;
     uint32_t shared_hash; /* of head and tail */
     uint16_t alias_length, head_length, member_length, tail_length;
+    uint8_t group_length; /* of the id alone */
     bool named;
     bool grouped; /* group is not `none` */
     char text[];
@@ -61,5 +62,13 @@ static inline struct bs_slice bs_tags_tail(const struct bs_tags *t)
     return bs_slice_of(t->text + t->alias_length + t->head_length + t->member_length,
                        t->tail_length);
 }
+
+/* The ids alone, as in the names. */
+struct bs_slice bs_tags_group(const struct bs_tags *t);
+struct bs_slice bs_tags_member(const struct bs_tags *t);
+
+/* The alias as in the names, into a buffer of its length at least; returns its length. */
+#define BS_TAGS_ALIAS_MAX 128 /* 32 code points; an id is shorter */
+size_t bs_tags_alias_text(const struct bs_tags *t, char ret[BS_TAGS_ALIAS_MAX]);
 
 #endif
