@@ -1,12 +1,13 @@
 /* The engine's insides, shared by its parts: engine.c (life, deadlines, records, time),
  * engine_steps.c (messages of wearables), engine_tags.c (which tags a step carries),
- * engine_documents.c (configuration). */
+ * engine_documents.c (configuration), engine_live.c (boards). */
 #ifndef BACKSTEP_CORE_ENGINE_PARTS_H
 #define BACKSTEP_CORE_ENGINE_PARTS_H
 
 #include "backstep/core/config.h"
 #include "backstep/core/decode.h"
 #include "backstep/core/engine.h"
+#include "backstep/core/live.h"
 #include "backstep/core/roster.h"
 #include "backstep/core/sessions.h"
 #include "backstep/core/topic.h"
@@ -20,6 +21,7 @@ struct bs_engine {
     struct bs_sessions *sessions;
     struct bs_roster *roster;
     struct bs_windows *windows;
+    struct bs_live *live;
     struct bs_buffer root; /* "backstep/v1/north/" */
     struct bs_buffer topic;
     struct bs_tick_ms now, next_sweep;
@@ -68,5 +70,14 @@ void bs_engine_take_birth(struct bs_engine *e, const struct bs_topic *topic,
 void bs_engine_take_document(struct bs_engine *e, const struct bs_topic *topic,
                              const struct bs_message_body *body, bool retained,
                              const struct bs_effects *effects);
+
+/* engine_live.c. */
+enum bs_status bs_engine_make_live(struct bs_engine *e);
+/* What is due of the boards. */
+void bs_engine_fire_live(struct bs_engine *e, const struct bs_effects *effects);
+/* A member's step has passed. */
+void bs_engine_show_step(struct bs_engine *e, struct bs_member *m, const struct bs_passed *step);
+/* The member's document came, changed or went, and took effect elsewhere. */
+void bs_engine_show_member(struct bs_engine *e, struct bs_member *m);
 
 #endif

@@ -118,6 +118,12 @@ static void count_in_window(struct bs_engine *e, const struct origin *o,
     sample->late = bs_engine_wall(e).ms >= place->end_ms;
     measure(sample->step, sample);
     bs_windows_add(e->windows, &o->member->windows, key, place, sample, e->now);
+    bs_engine_show_step(
+        e, o->member,
+        &(struct bs_passed){.sample = *sample,
+                            .tags = key->tags,
+                            .in_order = !key->stored && key->time_ms >= o->member->live.last_ms,
+                            .stored = key->stored});
     if (!o->boot->accepted || key->time_ms > o->boot->latest_accepted)
         o->boot->latest_accepted = key->time_ms;
     o->boot->accepted = true;
@@ -143,6 +149,7 @@ static enum bs_step_reason judge(struct bs_engine *e, const struct origin *o, st
         return reason;
     if (step->foot == BS_FOOT_UNKNOWN)
         step->foot = (uint8_t)bs_device_birth(o->device)->side;
+    step->time_ms = key.time_ms;
     struct bs_sample sample = {.step = step, .lost = (uint16_t)lost};
     count_in_window(e, o, &key, &place, &sample);
     return ACCEPTED;

@@ -11,6 +11,7 @@
 #include "backstep/base/time.h"
 #include "backstep/core/birth.h"
 #include "backstep/core/kinds.h"
+#include "backstep/core/live.h"
 #include "backstep/core/seen.h"
 #include "backstep/core/sessions.h"
 #include "backstep/core/step.h"
@@ -53,6 +54,7 @@ struct bs_tagging {
 
 struct bs_member {
     struct bs_window_member windows;
+    struct bs_live_member live;
     const struct bs_member_document *document; /* NULL: a guest, or named by no document now */
     struct bs_tagging tagging;                 /* until_ms 0: not decided */
     bool is_guest;
