@@ -67,12 +67,11 @@ static uint32_t choose(const struct bs_live_board *b, struct bs_live_member **sh
 
 static void add_names(struct bs_buffer *out, const struct bs_tags *tags)
 {
-    char alias[BS_TAGS_ALIAS_MAX];
-    size_t length = bs_tags_alias_text(tags, alias);
+    char room[BS_TAGS_ALIAS_MAX];
     bs_buffer_add(out, BS_SLICE("{\"member\":\""));
     bs_buffer_add(out, bs_tags_member(tags));
     bs_buffer_add(out, BS_SLICE("\",\"alias\":"));
-    bs_buffer_add_json_string(out, bs_slice_of(alias, length));
+    bs_buffer_add_json_string(out, bs_tags_alias_name(tags, room));
 }
 
 static void add_direction(struct bs_buffer *out, enum bs_direction direction)

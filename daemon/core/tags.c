@@ -121,15 +121,17 @@ struct bs_slice bs_tags_member(const struct bs_tags *t)
 }
 
 /* No alias has a backslash of its own. */
-size_t bs_tags_alias_text(const struct bs_tags *t, char ret[BS_TAGS_ALIAS_MAX])
+struct bs_slice bs_tags_alias_name(const struct bs_tags *t, char room[BS_TAGS_ALIAS_MAX])
 {
     struct bs_slice tag = bs_slice_after(bs_tags_alias(t), strlen(",alias="));
     size_t length = 0;
+    if (!memchr(tag.at, '\\', tag.length))
+        return tag;
     for (size_t i = 0; i < tag.length; i++) {
         if (tag.at[i] == '\\')
             continue;
         bs_check(length < BS_TAGS_ALIAS_MAX);
-        ret[length++] = tag.at[i];
+        room[length++] = tag.at[i];
     }
-    return length;
+    return bs_slice_of(room, length);
 }

@@ -300,7 +300,7 @@ static void step(struct trial *t)
     int64_t time_ms = t->w.now - (pick(t, 5) ? pick(t, 3000) : pick(t, 100000));
     bool in_order = time_ms >= p->last_ms;
     struct world_step s = {.ago_ms = t->w.now - time_ms,
-                           .direction = pick(t, BS_DIRECTION_COUNT),
+                           .direction = (enum bs_direction)pick(t, BS_DIRECTION_COUNT),
                            .step_ms = pick(t, 4) ? 397 + 101 * pick(t, 3) : 0,
                            .step_mm = pick(t, 4) ? 311 + 149 * pick(t, 3) : 0,
                            .late = !in_order};

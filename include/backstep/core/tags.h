@@ -67,8 +67,9 @@ static inline struct bs_slice bs_tags_tail(const struct bs_tags *t)
 struct bs_slice bs_tags_group(const struct bs_tags *t);
 struct bs_slice bs_tags_member(const struct bs_tags *t);
 
-/* The alias as in the names, into a buffer of its length at least; returns its length. */
+/* The alias as in the names: in the tags' own text, or where something is escaped there, in `room`.
+ */
 #define BS_TAGS_ALIAS_MAX 128 /* 32 code points; an id is shorter */
-size_t bs_tags_alias_text(const struct bs_tags *t, char ret[BS_TAGS_ALIAS_MAX]);
+struct bs_slice bs_tags_alias_name(const struct bs_tags *t, char room[BS_TAGS_ALIAS_MAX]);
 
 #endif
