@@ -1,7 +1,8 @@
 /* The engine's insides, shared by its parts: engine.c (life, deadlines, records, time),
  * engine_steps.c (messages of wearables, verdicts), engine_pass.c (steps on their way through the
  * order), engine_gait.c (what bouts tell), engine_tags.c (which tags a step carries),
- * engine_documents.c (configuration), engine_health.c (rows about devices). */
+ * engine_documents.c (configuration), engine_health.c (rows about devices), engine_live.c
+ * (boards). */
 #ifndef BACKSTEP_CORE_ENGINE_PARTS_H
 #define BACKSTEP_CORE_ENGINE_PARTS_H
 
@@ -10,6 +11,7 @@
 #include "backstep/core/decode.h"
 #include "backstep/core/engine.h"
 #include "backstep/core/heap.h"
+#include "backstep/core/live.h"
 #include "backstep/core/order.h"
 #include "backstep/core/roster.h"
 #include "backstep/core/sessions.h"
@@ -25,6 +27,7 @@ struct bs_engine {
     struct bs_roster *roster;
     struct bs_windows *windows;
     struct bs_bouts *bouts;
+    struct bs_live *live;
     struct bs_heap timers;            /* members to be looked at, by wall time */
     const struct bs_effects *effects; /* of the record that is folded */
     struct bs_buffer root;            /* "backstep/v1/north/" */
@@ -121,5 +124,14 @@ void bs_engine_fire_health(struct bs_engine *e);
 void bs_engine_take_document(struct bs_engine *e, const struct bs_topic *topic,
                              const struct bs_message_body *body, bool retained,
                              const struct bs_effects *effects);
+
+/* engine_live.c. */
+enum bs_status bs_engine_make_live(struct bs_engine *e);
+/* What is due of the boards. */
+void bs_engine_fire_live(struct bs_engine *e);
+/* A member's step has passed. */
+void bs_engine_show_step(struct bs_engine *e, struct bs_member *m, const struct bs_passed *step);
+/* The member's document came, changed or went, and took effect elsewhere. */
+void bs_engine_show_member(struct bs_engine *e, struct bs_member *m);
 
 #endif

@@ -1,7 +1,7 @@
 /* Random documents between random steps, held against what the interface promises whatever comes:
- * whose a step is, that it stands in one row, that final is final, and that no row with a member's
- * name is written without that member's consent. Twice with another key of the hash tables: the
- * same bytes. */
+ * whose a step is, that it stands in one row, that final is final, and that no row and no board
+ * with a member's name is written without that member's consent. Twice with another key of the hash
+ * tables: the same bytes. */
 #include "backstep/base/random.h"
 #include "backstep/core/kinds.h"
 #include "engine_world.h"
@@ -36,6 +36,7 @@ struct trial {
     int key_count;
     long health_rows;
     struct bs_buffer all;
+    long shown; /* on boards */
 };
 
 static int pick(struct trial *t, int below)
@@ -118,6 +119,20 @@ static void take_lines(struct trial *t)
     free(text);
 }
 
+static void take_publications(struct trial *t)
+{
+    bs_buffer_add(&t->all, bs_buffer_slice(&t->w.publications));
+    bs_buffer_add_char(&t->w.publications, 0);
+    assert_false(t->w.publications.failed);
+    t->w.publications.length = 0;
+    const char *at = t->w.publications.at;
+    while ((at = strstr(at, "{\"member\":\"m"))) {
+        at += strlen("{\"member\":\"m");
+        EXPECT(t->consent[atoi(at)] == BS_CONSENT_MEMBER, "shown without consent: %.80s", at);
+        t->shown++;
+    }
+}
+
 /* What is done. */
 
 static int64_t wall(const struct trial *t)
@@ -157,6 +172,8 @@ static void change_member(struct trial *t)
         snprintf(payload, sizeof payload,
                  "{\"consent\":\"%s\",%s\"devices\":[\"%d\"%s],\"groups\":[%s]}", consents[consent],
                  aliases[alias], first, more, groups[group]);
+    world_fold(&t->w, BS_RECORD_TICK, 0, (struct bs_slice){0}); /* boards that are due anyway */
+    take_publications(t);
     bool accepted = say(t, topic, payload);
     take_lines(t); /* the last ones that the consent before allows are among them */
     if (!accepted)
@@ -260,11 +277,12 @@ static void act(struct trial *t)
     else
         step(t);
     take_lines(t);
+    take_publications(t);
 }
 
 /* All that was written, in order. */
 static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *counted,
-                                     long *health_rows)
+                                     long *health_rows, long *shown)
 {
     struct trial *t = calloc(1, sizeof *t);
     t->seed = seed;
@@ -293,7 +311,8 @@ static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *co
         *counted += written[i];
     }
     *health_rows += t->health_rows;
-    bs_buffer_add(&t->all, bs_buffer_slice(&t->w.publications));
+    take_publications(t);
+    *shown += t->shown;
     assert_false(t->all.failed);
     struct bs_buffer all = t->all;
     world_end(&t->w);
@@ -304,10 +323,10 @@ static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *co
 static void promises_hold_whatever_comes(void **state)
 {
     (void)state;
-    long counted = 0, health_rows = 0;
+    long counted = 0, health_rows = 0, shown = 0;
     for (unsigned seed = 1; seed <= SEEDS; seed++) {
-        struct bs_buffer one = live_through(seed, 7, &counted, &health_rows);
-        struct bs_buffer other = live_through(seed, 0x5eed5eed5eed, &counted, &health_rows);
+        struct bs_buffer one = live_through(seed, 7, &counted, &health_rows, &shown);
+        struct bs_buffer other = live_through(seed, 0x5eed5eed5eed, &counted, &health_rows, &shown);
         if (!bs_slice_equal(bs_buffer_slice(&one), bs_buffer_slice(&other)))
             fail_msg("seed %u: another key of the tables, other effects", seed);
         bs_buffer_fini(&one);
@@ -315,6 +334,7 @@ static void promises_hold_whatever_comes(void **state)
     }
     assert_in_range(counted, SEEDS * ACTIONS / 4, SEEDS * ACTIONS * 2);
     assert_in_range(health_rows, SEEDS * DEVICES, SEEDS * DEVICES * 100);
+    assert_in_range(shown, SEEDS * 10, SEEDS * ACTIONS * 2 * MEMBERS);
 }
 
 int main(void)

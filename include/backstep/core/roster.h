@@ -14,6 +14,7 @@
 #include "backstep/core/bouts.h"
 #include "backstep/core/device_health.h"
 #include "backstep/core/kinds.h"
+#include "backstep/core/live.h"
 #include "backstep/core/minute.h"
 #include "backstep/core/order.h"
 #include "backstep/core/seen.h"
@@ -58,6 +59,7 @@ struct bs_tagging {
 
 struct bs_member {
     struct bs_window_member windows;
+    struct bs_live_member live;
     struct bs_order *order;       /* NULL: no step of the member's was accepted lately */
     struct bs_bout_member *bouts; /* NULL: none ever was */
     int64_t timer_ms;             /* wall time of the engine's next look at it; INT64_MAX: never */
