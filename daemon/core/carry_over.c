@@ -11,6 +11,8 @@
 
 #define HABIT_STEPS_MIN   15
 #define BLOCK_VALUES_MIN  5
+
+/* A short bout's, and then at once all there may be: memory is asked for twice a visit. */
 #define SERIES_ROOM_FIRST 32u
 
 struct bs_carry_value bs_carry_value_of(const struct bs_sample *sample)
@@ -31,7 +33,7 @@ static bool reserve(struct bs_carry_series *s)
 {
     if (s->count < s->room || s->room == BS_CARRY_VALUES_MAX)
         return true;
-    unsigned room = s->room ? s->room * 2u : SERIES_ROOM_FIRST;
+    unsigned room = s->room ? BS_CARRY_VALUES_MAX : SERIES_ROOM_FIRST;
     uint16_t *values = realloc(s->values, room * s->columns * sizeof *values);
     if (!values)
         return false;

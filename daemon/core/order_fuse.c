@@ -45,8 +45,9 @@ static void search_passed(struct search *s, const struct bs_order_ring *ring)
         return;
     for (unsigned i = 0; i < ring->count; i++) {
         unsigned index = (BS_ORDER_PASSED_MAX + ring->next - ring->count + i) % BS_ORDER_PASSED_MAX;
-        const struct bs_order_passed *p = &ring->at[index];
-        consider(s, p->time_ms, p->slots, p->foot, (struct bs_order_place){true, true, index});
+        int64_t since = (int32_t)((uint32_t)s->event->step->time_ms - ring->times_ms[index]);
+        consider(s, s->event->step->time_ms - since, ring->slots[index], ring->feet[index],
+                 (struct bs_order_place){true, true, index});
     }
 }
 
@@ -120,10 +121,9 @@ void bs_order_join(struct bs_order *o, const struct bs_order_event *event,
 {
     if (place->has_passed) {
         struct bs_order_ring *ring = event->stored ? o->stored : &o->passed;
-        struct bs_order_passed *p = &ring->at[place->index];
-        p->slots |= 1u << event->slot;
-        if (p->foot == BS_FOOT_UNKNOWN)
-            p->foot = event->step->foot;
+        ring->slots[place->index] |= 1u << event->slot;
+        if (ring->feet[place->index] == BS_FOOT_UNKNOWN)
+            ring->feet[place->index] = event->step->foot;
         return;
     }
     struct bs_order_waiting *w = bs_order_at(o, place->index);
@@ -134,7 +134,9 @@ void bs_order_join(struct bs_order *o, const struct bs_order_event *event,
 void bs_order_ring_push(struct bs_order_ring *ring, int64_t time_ms,
                         const struct bs_order_events *events, uint8_t foot)
 {
-    ring->at[ring->next] = (struct bs_order_passed){time_ms, events->slots, foot};
+    ring->times_ms[ring->next] = (uint32_t)time_ms;
+    ring->slots[ring->next] = events->slots;
+    ring->feet[ring->next] = foot;
     ring->next = (ring->next + 1) % BS_ORDER_PASSED_MAX;
     if (ring->count == 0 || time_ms > ring->latest_ms)
         ring->latest_ms = time_ms;

@@ -29,17 +29,14 @@ struct bs_order_waiting {
     struct bs_order_events events;
 };
 
-struct bs_order_passed {
-    int64_t time_ms;
-    uint32_t slots;
-    uint8_t foot;
-};
-
-/* The last that passed, newest behind `next`. */
+/* The last that passed, newest before `next`. Of their times the low 32 bits are kept, which tells
+ * those of weeks apart: an order is given up when all its windows are final, days before that. */
 struct bs_order_ring {
-    struct bs_order_passed at[BS_ORDER_PASSED_MAX];
     int64_t latest_ms; /* of all that were in it */
     uint32_t count, next;
+    uint32_t times_ms[BS_ORDER_PASSED_MAX];
+    uint32_t slots[BS_ORDER_PASSED_MAX];
+    uint8_t feet[BS_ORDER_PASSED_MAX];
 };
 
 /* When a device last reported each foot, in steps that passed in order. */
