@@ -213,7 +213,7 @@ static void what_nobody_wears_has_no_row(void **state)
     struct world w;
     begin(&w);
     step(&w, 1, 0);
-    world_say(&w, "config/member/m1", BS_RECORD_RETAINED, (struct bs_slice){0});
+    world_say(&w, "config/member/m1", BS_RECORD_RETAINED, BS_SLICE(""));
     world_wait(&w, 5 * MINUTE);
     assert_string_equal(health(&w), "");
     world_end(&w);
