@@ -2,34 +2,62 @@
 #include "backstep/core/birth.h"
 
 #include <cjson/cJSON.h>
+#include <string.h>
 
 #define BIRTH_BYTES_MAX 4096
 
-static enum bs_status read_side(const cJSON *birth, enum bs_foot *ret_side)
+static const char *const kinds[] = {[BS_SENSOR_FOOT] = "foot",
+                                    [BS_SENSOR_TRUNK] = "trunk",
+                                    [BS_SENSOR_WRIST] = "wrist",
+                                    [BS_SENSOR_CHEST] = "chest"};
+static const char *const sides[] = {[BS_FOOT_LEFT] = "L", [BS_FOOT_RIGHT] = "R"};
+
+/* The place of the key's text among `names`, 0 where the key is not there; false where it is
+ * anything else. */
+static bool read_name(const cJSON *birth, const char *key, const char *const *names, size_t count,
+                      size_t *ret)
 {
-    const cJSON *side = cJSON_GetObjectItemCaseSensitive(birth, "side");
-    if (!side) {
-        *ret_side = BS_FOOT_UNKNOWN;
-        return BS_OK;
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(birth, key);
+    size_t i = 0;
+    if (item) {
+        if (!cJSON_IsString(item))
+            return false;
+        for (i = 1; i < count && strcmp(item->valuestring, names[i]) != 0; i++)
+            ;
     }
-    if (!cJSON_IsString(side) || !side->valuestring[0] || side->valuestring[1])
+    *ret = i;
+    return i < count;
+}
+
+static int read_battery(const cJSON *birth)
+{
+    const cJSON *battery = cJSON_GetObjectItemCaseSensitive(birth, "battery_pct");
+    if (!cJSON_IsNumber(battery) || !(battery->valuedouble >= 0 && battery->valuedouble <= 100))
+        return -1;
+    return (int)battery->valuedouble;
+}
+
+static enum bs_status read_birth(const cJSON *birth, struct bs_birth *ret)
+{
+    size_t kind, side;
+    if (!cJSON_IsObject(birth) ||
+        !read_name(birth, "kind", kinds, sizeof kinds / sizeof *kinds, &kind) ||
+        !read_name(birth, "side", sides, sizeof sides / sizeof *sides, &side))
         return BS_INVALID;
-    if (side->valuestring[0] != 'L' && side->valuestring[0] != 'R')
-        return BS_INVALID;
-    *ret_side = side->valuestring[0] == 'L' ? BS_FOOT_LEFT : BS_FOOT_RIGHT;
+    *ret = (struct bs_birth){(enum bs_sensor_kind)kind, (enum bs_foot)side, read_battery(birth)};
     return BS_OK;
 }
 
-enum bs_status bs_birth_parse(struct bs_slice payload, enum bs_foot *ret_side)
+enum bs_status bs_birth_parse(struct bs_slice payload, struct bs_birth *ret)
 {
     if (payload.length == 0) {
-        *ret_side = BS_FOOT_UNKNOWN;
+        *ret = (struct bs_birth){.battery_pct = -1};
         return BS_OK;
     }
     if (payload.length > BIRTH_BYTES_MAX)
         return BS_INVALID;
     cJSON *birth = cJSON_ParseWithLengthOpts(payload.at, payload.length, NULL, 0);
-    enum bs_status status = cJSON_IsObject(birth) ? read_side(birth, ret_side) : BS_INVALID;
+    enum bs_status status = read_birth(birth, ret);
     cJSON_Delete(birth);
     return status;
 }

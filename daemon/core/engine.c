@@ -19,8 +19,12 @@ static enum bs_status make_parts(struct bs_engine *e, const struct bs_engine_opt
         return BS_NO_MEMORY;
     if (bs_sessions_new(&e->sessions) != BS_OK)
         return BS_NO_MEMORY;
-    e->roster = bs_roster_new(options->site);
+    struct bs_member_release release = {e, bs_engine_release_member};
+    e->roster = bs_roster_new(options->site, &release);
     if (!e->roster)
+        return BS_NO_MEMORY;
+    struct bs_bout_listener listener = bs_engine_bout_listener(e);
+    if (bs_bouts_new(&e->bouts, bs_config_settings(e->config), &listener) != BS_OK)
         return BS_NO_MEMORY;
     int64_t window_ms = bs_config_settings(e->config)->window_s * 1000;
     if (bs_windows_new(&e->windows, window_ms) != BS_OK)
@@ -55,6 +59,8 @@ void bs_engine_free(struct bs_engine *e)
     if (!e)
         return;
     bs_roster_free(e->roster);
+    bs_heap_fini(&e->timers);
+    bs_bouts_free(e->bouts);
     bs_windows_free(e->windows);
     bs_sessions_free(e->sessions);
     bs_config_free(e->config);
@@ -65,14 +71,20 @@ void bs_engine_free(struct bs_engine *e)
 
 /* Deadlines. */
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 struct bs_tick_ms bs_engine_deadline(const struct bs_engine *e)
 {
-    int64_t next = bs_windows_wall_deadline(e->windows).ms;
+    int64_t next =
+        earlier(bs_windows_wall_deadline(e->windows).ms, bs_engine_timers_deadline(e).ms);
     if (next != BS_NEVER_MS)
         next -= e->offset_ms;
-    int64_t refresh = bs_windows_tick_deadline(e->windows).ms;
-    next = refresh < next ? refresh : next;
-    return (struct bs_tick_ms){e->next_sweep.ms < next ? e->next_sweep.ms : next};
+    next = earlier(next, bs_windows_tick_deadline(e->windows).ms);
+    next = earlier(next, bs_bouts_deadline(e->bouts).ms);
+    return (struct bs_tick_ms){earlier(next, e->next_sweep.ms)};
 }
 
 void bs_engine_arm_sweep(struct bs_engine *e)
@@ -93,6 +105,7 @@ void bs_engine_forget_sessions(struct bs_engine *e)
 
 static void sweep(struct bs_engine *e)
 {
+    bs_engine_quieten_members(e);
     bs_roster_sweep(e->roster, e->windows, e->now);
     bs_engine_forget_sessions(e);
     e->next_sweep.ms = BS_NEVER_MS;
@@ -100,10 +113,12 @@ static void sweep(struct bs_engine *e)
         bs_engine_arm_sweep(e);
 }
 
-static void fire_deadlines(struct bs_engine *e, const struct bs_effects *effects)
+static void fire_deadlines(struct bs_engine *e)
 {
-    bs_windows_fire_wall(e->windows, bs_engine_wall(e), effects);
-    bs_windows_fire_tick(e->windows, e->now, effects);
+    bs_engine_fire_timers(e);
+    bs_windows_fire_wall(e->windows, bs_engine_wall(e), e->effects);
+    bs_windows_fire_tick(e->windows, e->now, e->effects);
+    bs_bouts_fire(e->bouts, e->now, e->effects);
     bs_windows_advance(e->windows, bs_engine_wall(e));
     if (e->now.ms >= e->next_sweep.ms)
         sweep(e);
@@ -172,6 +187,7 @@ static enum bs_status take_clock(struct bs_engine *e, struct bs_slice body,
         return status;
     e->offset_ms = clock.offset_ms;
     if (clock.stepped) {
+        bs_engine_restart_order(e);
         bs_windows_finalise_all(e->windows, effects);
         bs_roster_restart_upclocks(e->roster);
     }
@@ -183,7 +199,8 @@ enum bs_status bs_engine_step(struct bs_engine *e, const struct bs_record *r,
                               const struct bs_effects *effects)
 {
     e->now = r->tick;
-    fire_deadlines(e, effects);
+    e->effects = effects;
+    fire_deadlines(e);
     switch (r->type) {
     case BS_RECORD_START:
         return take_start(e, r->body);

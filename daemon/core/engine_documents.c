@@ -20,26 +20,36 @@ static void follow_settings(struct bs_engine *e, const struct change *c)
     if (s->window_s != old->window_s)
         bs_windows_set_size(e->windows, s->window_s * 1000, bs_engine_wall(e), max_future);
     bs_engine_apply_settings(e);
+    bs_engine_rearm_timers(e);
 }
 
 /* Members. */
 
-/* What was counted with consent is written once more; from then on nothing with the member's name
- * is. */
+/* What the old consent covers is counted and told under it: what waits passes, the bout ends. What
+ * was counted with consent is written once more; from then on nothing with the member's name is. */
 static void set_consent(struct bs_engine *e, struct bs_member *m, enum bs_consent consent,
                         const struct bs_effects *effects)
 {
+    if (m->consent != consent)
+        bs_engine_settle_member(e, m);
     if (m->consent == BS_CONSENT_MEMBER && consent != BS_CONSENT_MEMBER)
         bs_windows_write_member(e->windows, &m->windows, effects);
     m->consent = (uint8_t)consent;
     m->windows.withheld = consent != BS_CONSENT_MEMBER;
+    if (m->bouts)
+        bs_bouts_withhold(m->bouts, m->windows.withheld);
 }
 
+/* What the document in force names stays on: its order goes on. */
 static void take_devices(struct bs_engine *e, struct bs_member *m, const struct bs_ids *devices)
 {
     for (size_t i = 0; i < devices->count; i++) {
         struct bs_device *d = bs_roster_find(e->roster, devices->at[i]);
-        if (d && bs_device_wearer(d) == m)
+        struct bs_slice wearer;
+        if (!d || bs_device_wearer(d) != m)
+            continue;
+        if (bs_config_find_device(e->config, devices->at[i], &wearer) != BS_NAMING_MEMBER ||
+            !bs_slice_equal(wearer, bs_member_id(m)))
             bs_roster_set_wearer(e->roster, d, NULL);
     }
 }

@@ -1,12 +1,16 @@
 /* The engine's insides, shared by its parts: engine.c (life, deadlines, records, time),
- * engine_steps.c (messages of wearables), engine_tags.c (which tags a step carries),
+ * engine_steps.c (messages of wearables, verdicts), engine_pass.c (steps on their way through the
+ * order), engine_gait.c (what bouts tell), engine_tags.c (which tags a step carries),
  * engine_documents.c (configuration). */
 #ifndef BACKSTEP_CORE_ENGINE_PARTS_H
 #define BACKSTEP_CORE_ENGINE_PARTS_H
 
+#include "backstep/core/bouts.h"
 #include "backstep/core/config.h"
 #include "backstep/core/decode.h"
 #include "backstep/core/engine.h"
+#include "backstep/core/heap.h"
+#include "backstep/core/order.h"
 #include "backstep/core/roster.h"
 #include "backstep/core/sessions.h"
 #include "backstep/core/topic.h"
@@ -20,7 +24,10 @@ struct bs_engine {
     struct bs_sessions *sessions;
     struct bs_roster *roster;
     struct bs_windows *windows;
-    struct bs_buffer root; /* "backstep/v1/north/" */
+    struct bs_bouts *bouts;
+    struct bs_heap timers;            /* members to be looked at, by wall time */
+    const struct bs_effects *effects; /* of the record that is folded */
+    struct bs_buffer root;            /* "backstep/v1/north/" */
     struct bs_buffer topic;
     struct bs_tick_ms now, next_sweep;
     int64_t offset_ms;
@@ -53,6 +60,42 @@ void bs_engine_forget_sessions(struct bs_engine *e);
 /* engine_tags.c: the tags of a step of that event time; NULL where memory is out. m->tagging has
  * the session that it belongs to. */
 struct bs_tags *bs_engine_tags(struct bs_engine *e, struct bs_member *m, int64_t time_ms);
+
+/* engine_pass.c. */
+
+/* The member has what its steps need; false where memory is out. */
+bool bs_engine_ready_member(struct bs_engine *e, struct bs_member *m);
+void bs_engine_release_member(void *context, struct bs_member *m);
+
+/* The step that an event of a ready member joins, and room for it as a step of its own. */
+struct bs_order_place bs_engine_find_step(struct bs_engine *e, const struct bs_member *m,
+                                          const struct bs_order_event *event);
+bool bs_engine_reserve_step(struct bs_engine *e, struct bs_member *m,
+                            const struct bs_order_event *event);
+
+/* An accepted event joins a step, or is one of its own. */
+void bs_engine_take_event(struct bs_engine *e, struct bs_member *m,
+                          const struct bs_order_event *event, const struct bs_order_place *join);
+void bs_engine_take_step(struct bs_engine *e, struct bs_member *m,
+                         const struct bs_order_event *event, const struct bs_order_errand *errand);
+
+/* Passes all that waits, ends the running bout. */
+void bs_engine_settle_member(struct bs_engine *e, struct bs_member *m);
+
+struct bs_wall_ms bs_engine_timers_deadline(const struct bs_engine *e);
+void bs_engine_fire_timers(struct bs_engine *e);
+
+/* Settings have changed that timers hang on. */
+void bs_engine_rearm_timers(struct bs_engine *e);
+
+/* After a stepped clock: settles all members and begins their order anew. */
+void bs_engine_restart_order(struct bs_engine *e);
+
+/* Gives back what no step can go on with. */
+void bs_engine_quieten_members(struct bs_engine *e);
+
+/* engine_gait.c */
+struct bs_bout_listener bs_engine_bout_listener(struct bs_engine *e);
 
 /* engine_steps.c: the member of a document in force, made where it is new; NULL where memory is
  * out. */

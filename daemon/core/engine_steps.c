@@ -66,86 +66,90 @@ static void reject_all(struct bs_engine *e, enum bs_step_reason reason)
     e->books.steps_rejected[reason] += e->message.count;
 }
 
-/* Step time and length as the step itself tells them; halves, so that half a stride is exact. */
-static void measure(const struct bs_step *step, struct bs_sample *ret)
-{
-    if (bs_step_has(step, BS_FIELD_STEP_MS)) {
-        ret->step_time_halves = (uint16_t)(2 * step->value[BS_FIELD_STEP_MS]);
-        ret->step_time_exact = true;
-    } else if (bs_step_has(step, BS_FIELD_STRIDE_MS)) {
-        ret->step_time_halves = (uint16_t)step->value[BS_FIELD_STRIDE_MS];
-    }
-    if (bs_step_has(step, BS_FIELD_STEP_MM))
-        ret->step_length_halves = (uint16_t)(2 * step->value[BS_FIELD_STEP_MM]);
-    else if (bs_step_has(step, BS_FIELD_STRIDE_MM))
-        ret->step_length_halves = (uint16_t)step->value[BS_FIELD_STRIDE_MM];
-}
-
 /* The message's device and boot, and where its times lie on the wall clock. */
 struct origin {
     struct bs_device *device;
     struct bs_member *member;
     struct bs_boot *boot;
+    unsigned slot;     /* the device's, in the member's order */
     bool placed;       /* its times can be placed */
     int64_t offset_ms; /* wall time = time of the step + offset */
 };
 
-/* Finds the step's window and makes room in it; the reason where it has none. */
-static enum bs_step_reason place_step(struct bs_engine *e, const struct origin *o,
-                                      struct bs_window_key *key, struct bs_window_place *ret)
+/* An event on the way to its verdict: the step that it joins, or the window of its own. */
+struct arrival {
+    struct bs_order_event event;
+    struct bs_order_place join;
+    struct bs_window_key key;
+    struct bs_window_place window;
+};
+
+/* Makes room for it as a step of its own; false where there is none. */
+static bool reserve_own(struct bs_engine *e, const struct origin *o, struct arrival *a)
+{
+    a->key.tags = bs_engine_tags(e, o->member, a->key.time_ms);
+    if (!a->key.tags)
+        return false;
+    a->window = bs_windows_find(e->windows, &o->member->windows, &a->key);
+    return bs_windows_reserve(e->windows, &o->member->windows, &a->key, &a->window) &&
+           bs_engine_reserve_step(e, o->member, &a->event);
+}
+
+/* Finds the event's place; the reason where it has none. */
+static enum bs_step_reason place_event(struct bs_engine *e, const struct origin *o,
+                                       struct arrival *a)
 {
     if (!o->placed)
         return BS_STEP_UNPLACED;
-    if (key->time_ms > bs_engine_wall(e).ms + bs_config_settings(e->config)->max_future_ms)
+    if (a->key.time_ms > bs_engine_wall(e).ms + bs_config_settings(e->config)->max_future_ms)
         return BS_STEP_FUTURE;
-    if (bs_windows_too_late(e->windows, key->time_ms, key->stored)) {
-        bs_windows_refuse(e->windows, key->time_ms, key->stored);
+    if (bs_windows_too_late(e->windows, a->key.time_ms, a->key.stored)) {
+        bs_windows_refuse(e->windows, a->key.time_ms, a->key.stored);
         return BS_STEP_TOO_LATE;
     }
-    key->tags = bs_engine_tags(e, o->member, key->time_ms);
-    if (!key->tags)
-        return BS_STEP_OVER_LIMIT;
-    *ret = bs_windows_find(e->windows, &o->member->windows, key);
-    if (!bs_windows_reserve(e->windows, &o->member->windows, key, ret))
-        return BS_STEP_OVER_LIMIT;
-    return ACCEPTED;
+    a->join = bs_engine_find_step(e, o->member, &a->event);
+    return a->join.joins || reserve_own(e, o, a) ? ACCEPTED : BS_STEP_OVER_LIMIT;
 }
 
-static void count_in_window(struct bs_engine *e, const struct origin *o,
-                            const struct bs_window_key *key, const struct bs_window_place *place,
-                            struct bs_sample *sample)
+static void accept(struct bs_engine *e, const struct origin *o, const struct arrival *a,
+                   uint32_t lost)
 {
-    sample->late = bs_engine_wall(e).ms >= place->end_ms;
-    measure(sample->step, sample);
-    bs_windows_add(e->windows, &o->member->windows, key, place, sample, e->now);
-    if (!o->boot->accepted || key->time_ms > o->boot->latest_accepted)
-        o->boot->latest_accepted = key->time_ms;
+    if (!o->boot->accepted || a->key.time_ms > o->boot->latest_accepted)
+        o->boot->latest_accepted = a->key.time_ms;
     o->boot->accepted = true;
-    if (o->member->tagging.history && !key->stored)
-        bs_sessions_note(o->member->tagging.history, key->time_ms, bs_engine_settled(e));
+    if (a->join.joins) {
+        bs_engine_take_event(e, o->member, &a->event, &a->join);
+        return;
+    }
+    if (o->member->tagging.history && !a->key.stored)
+        bs_sessions_note(o->member->tagging.history, a->key.time_ms, bs_engine_settled(e));
+    struct bs_order_errand errand = {
+        .row = bs_windows_hold(e->windows, &o->member->windows, &a->key, &a->window),
+        .late = bs_engine_wall(e).ms >= a->window.end_ms,
+        .lost = (uint16_t)lost};
+    bs_engine_take_step(e, o->member, &a->event, &errand);
 }
 
 /* A step over a bound leaves no trace, so that it may come again; every other one is marked as seen
  * before anything else is said of it. */
 static enum bs_step_reason judge(struct bs_engine *e, const struct origin *o, struct bs_step *step)
 {
-    struct bs_window_key key = {NULL, step->time_ms + o->offset_ms, step->direction,
-                                e->message.stored};
-    struct bs_window_place place;
-    enum bs_step_reason reason = place_step(e, o, &key, &place);
+    const struct bs_birth *birth = bs_device_birth(o->device);
+    step->time_ms += o->offset_ms;
+    if (step->foot == BS_FOOT_UNKNOWN)
+        step->foot = (uint8_t)birth->side;
+    struct arrival a = {.event = {step, o->slot, (uint8_t)birth->kind, e->message.stored},
+                        .key = {NULL, step->time_ms, step->direction, e->message.stored}};
+    enum bs_step_reason reason = place_event(e, o, &a);
     if (reason == BS_STEP_OVER_LIMIT)
         return reason;
     uint32_t lost;
     enum bs_seen_verdict seen = bs_seen_mark(&o->boot->seen, step->seq, &lost);
     if (seen != BS_SEEN_NEW)
         return seen == BS_SEEN_DUPLICATE ? BS_STEP_DUPLICATE : BS_STEP_STALE_SEQ;
-    if (reason != ACCEPTED)
-        return reason;
-    if (step->foot == BS_FOOT_UNKNOWN)
-        step->foot = (uint8_t)bs_device_side(o->device);
-    struct bs_sample sample = {.step = step, .lost = (uint16_t)lost};
-    count_in_window(e, o, &key, &place, &sample);
-    return ACCEPTED;
+    if (reason == ACCEPTED)
+        accept(e, o, &a, lost);
+    return reason;
 }
 
 /* Time since power-up is placed by what arrives at once; a stored upload tells nothing of it. */
@@ -166,6 +170,21 @@ static void place_message(struct bs_engine *e, struct origin *o)
     }
 }
 
+/* The member's order knows the device; false where a bound or memory is reached. */
+static bool ready(struct bs_engine *e, struct origin *o)
+{
+    if (!bs_engine_ready_member(e, o->member))
+        return false;
+    bool fresh;
+    int slot = bs_device_slot(o->device, &fresh);
+    if (slot < 0)
+        return false;
+    o->slot = (unsigned)slot;
+    if (fresh)
+        bs_order_clear_slot(o->member->order, o->slot);
+    return true;
+}
+
 static void take_steps(struct bs_engine *e, struct bs_slice device)
 {
     struct bs_message *m = &e->message;
@@ -180,7 +199,7 @@ static void take_steps(struct bs_engine *e, struct bs_slice device)
         return;
     }
     o.boot = bs_device_boot(o.device, m->boot, m->uses_up, e->windows, e->now);
-    if (!o.boot) {
+    if (!o.boot || !ready(e, &o)) {
         reject_all(e, BS_STEP_OVER_LIMIT);
         return;
     }
@@ -188,9 +207,7 @@ static void take_steps(struct bs_engine *e, struct bs_slice device)
     for (size_t i = 0; i < m->count; i++) {
         enum bs_step_reason reason = judge(e, &o, &m->steps[i]);
         e->books.steps_received++;
-        if (reason == ACCEPTED)
-            e->books.steps_counted++;
-        else
+        if (reason != ACCEPTED)
             e->books.steps_rejected[reason]++;
     }
 }
@@ -249,19 +266,19 @@ static struct bs_device *add_unheard(struct bs_engine *e, struct bs_slice id)
 void bs_engine_take_birth(struct bs_engine *e, const struct bs_topic *topic,
                           struct bs_slice payload)
 {
-    enum bs_foot side = BS_FOOT_UNKNOWN;
+    struct bs_birth birth;
     e->books.birth_received++;
-    if (!topic->valid || bs_birth_parse(payload, &side) != BS_OK) {
+    if (!topic->valid || bs_birth_parse(payload, &birth) != BS_OK) {
         e->books.birth_rejected++;
         return;
     }
     struct bs_device *d = bs_roster_find(e->roster, topic->id);
-    if (!d && side == BS_FOOT_UNKNOWN)
+    if (!d && birth.side == BS_FOOT_UNKNOWN && birth.kind == BS_SENSOR_UNKNOWN)
         return;
     if (!d)
         d = add_unheard(e, topic->id);
     if (d)
-        bs_device_set_side(d, side, e->now);
+        bs_device_set_birth(d, &birth, e->now);
     else
         e->books.birth_rejected++;
 }

@@ -4,14 +4,6 @@
 /* Symmetry means something from this many step times a side on. */
 #define SYMMETRY_STEPS_MIN 4
 
-static void add_counts(struct bs_line *line, const struct bs_totals *t)
-{
-    bs_line_integer(line, BS_SLICE("steps"), t->steps);
-    bs_line_integer(line, BS_SLICE("missed"), 0);
-    bs_line_integer(line, BS_SLICE("lost"), t->lost);
-    bs_line_integer(line, BS_SLICE("late"), t->late);
-}
-
 double bs_gait_cadence_spm(const struct bs_total *step_time)
 {
     return 60000 / (bs_total_mean(step_time) / 2);
@@ -31,14 +23,13 @@ double bs_gait_walk_ratio(const struct bs_total *step_length, const struct bs_to
 static void add_steps(struct bs_line *line, const struct bs_totals *t)
 {
     if (t->step_time.count) {
-        bs_line_float(line, BS_SLICE("duration_s"), (double)t->step_time.sum / 2000);
         bs_line_float(line, BS_SLICE("cadence_spm"), bs_gait_cadence_spm(&t->step_time));
         bs_line_float(line, BS_SLICE("step_time_ms"), bs_total_mean(&t->step_time) / 2);
     }
     if (t->exact_time.count > 1)
         bs_line_float(line, BS_SLICE("step_time_sd_ms"), bs_total_deviation(&t->exact_time) / 2);
     if (t->step_length.count) {
-        bs_line_float(line, BS_SLICE("distance_m"), (double)t->step_length.sum / 2000);
+        bs_line_float(line, BS_SLICE("distance_m"), (double)t->distance_sum / 2000);
         bs_line_float(line, BS_SLICE("step_length_mm"), bs_gait_step_length_mm(&t->step_length));
     }
     if (t->step_length.count > 1)
@@ -78,10 +69,10 @@ static void add_posture(struct bs_line *line, const struct bs_totals *t)
         bs_line_float(line, BS_SLICE("trunk_pitch_sd_deg"), bs_total_deviation(&t->trunk) / 100);
 }
 
-static void add_symmetry(struct bs_line *line, const struct bs_gait_window *row)
+static void add_symmetry(struct bs_line *line, const struct bs_totals *t,
+                         enum bs_direction direction)
 {
-    const struct bs_totals *t = row->totals;
-    if (row->direction != BS_DIRECTION_FORWARD && row->direction != BS_DIRECTION_BACKWARD)
+    if (direction != BS_DIRECTION_FORWARD && direction != BS_DIRECTION_BACKWARD)
         return;
     if (t->left_time.count < SYMMETRY_STEPS_MIN || t->right_time.count < SYMMETRY_STEPS_MIN)
         return;
@@ -89,21 +80,44 @@ static void add_symmetry(struct bs_line *line, const struct bs_gait_window *row)
     bs_line_float(line, BS_SLICE("symmetry_pct"), 100 * (right - left) / (0.5 * (right + left)));
 }
 
+void bs_gait_counts_write(const struct bs_totals *totals, struct bs_line *line)
+{
+    bs_line_integer(line, BS_SLICE("steps"), totals->steps);
+    bs_line_integer(line, BS_SLICE("missed"), totals->missed);
+}
+
+void bs_gait_figures_write(const struct bs_totals *totals, enum bs_direction direction,
+                           int64_t duration_halves, struct bs_line *line)
+{
+    if (duration_halves >= 0)
+        bs_line_float(line, BS_SLICE("duration_s"), (double)duration_halves / 2000);
+    add_steps(line, totals);
+    add_strides(line, &totals->stride_time);
+    add_posture(line, totals);
+    add_symmetry(line, totals, direction);
+}
+
+void bs_gait_tags_write(struct bs_slice measurement, const struct bs_tags *tags,
+                        enum bs_direction direction, struct bs_line *line)
+{
+    char text[] = ",direction=?";
+    text[sizeof text - 2] = bs_direction_letter(direction);
+    bs_line_begin(line, measurement);
+    bs_line_add(line, bs_tags_alias(tags));
+    bs_line_add(line, BS_SLICE(text));
+    bs_line_add(line, bs_tags_rest(tags));
+}
+
 struct bs_slice bs_gait_window_write(const struct bs_gait_window *row, struct bs_line *line)
 {
-    char direction[] = ",direction=?";
-    direction[sizeof direction - 2] = bs_direction_letter(row->direction);
-    bs_line_begin(line, BS_SLICE("gait_window"));
-    bs_line_add(line, bs_tags_alias(row->tags));
-    bs_line_add(line, BS_SLICE(direction));
-    bs_line_add(line, bs_tags_rest(row->tags));
+    const struct bs_totals *t = row->totals;
+    bs_gait_tags_write(BS_SLICE("gait_window"), row->tags, row->direction, line);
     if (row->stored)
         bs_line_add(line, BS_SLICE(",stored=1"));
-    add_counts(line, row->totals);
-    add_steps(line, row->totals);
-    add_strides(line, &row->totals->stride_time);
-    add_posture(line, row->totals);
-    add_symmetry(line, row);
+    bs_gait_counts_write(t, line);
+    bs_line_integer(line, BS_SLICE("lost"), t->lost);
+    bs_line_integer(line, BS_SLICE("late"), t->late);
+    bs_gait_figures_write(t, row->direction, t->step_time.count ? t->duration_sum : -1, line);
     bs_line_boolean(line, BS_SLICE("final"), row->final);
     return bs_line_end(line, row->start_ms);
 }

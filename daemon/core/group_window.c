@@ -96,6 +96,10 @@ struct bs_slice bs_group_window_write(const struct bs_group_window *row, struct 
     add_median(line, BS_SLICE("cadence_spm_p50"), row, cadence);
     add_median(line, BS_SLICE("step_length_mm_p50"), row, step_length);
     add_median(line, BS_SLICE("walk_ratio_p50"), row, walk_ratio);
+    if (row->retention_count)
+        bs_line_float(line, BS_SLICE("retention_pct_p50"),
+                      median(row->retentions_pct, row->retention_count));
+    bs_line_integer(line, BS_SLICE("slips"), row->slips);
     bs_line_boolean(line, BS_SLICE("final"), row->final);
     return bs_line_end(line, row->start_ms);
 }

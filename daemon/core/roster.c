@@ -14,23 +14,37 @@
 #define WITNESS_MIN    3
 #define WITNESS_MAX    1024
 
-struct bs_roster *bs_roster_new(struct bs_slice site)
+struct bs_roster *bs_roster_new(struct bs_slice site, const struct bs_member_release *release)
 {
     bs_check(bs_slice_is_id(site));
     struct bs_roster *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
+    r->release = *release;
     r->site_length = (uint8_t)site.length;
     memcpy(r->site, site.at, site.length);
     return r;
 }
 
-static void free_device(struct bs_roster *r, struct bs_device *d)
+static void give_slot_back(struct bs_device *d)
+{
+    if (d->slot != BS_NO_SLOT)
+        d->wearer->member.slots &= ~(1u << d->slot);
+    d->slot = BS_NO_SLOT;
+}
+
+static void leave_wearer(struct bs_roster *r, struct bs_device *d)
 {
     if (d->wearer)
         d->wearer->devices--;
     else
         r->unworn--;
+    give_slot_back(d);
+}
+
+static void free_device(struct bs_roster *r, struct bs_device *d)
+{
+    leave_wearer(r, d);
     HASH_DELETE(hh, r->devices, d); /* NOLINT: it is in the table */
     bs_device_free_boots(d);
     free(d);
@@ -78,6 +92,8 @@ struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct 
     d->id_length = (uint8_t)id.length;
     memcpy(d->id, id.at, id.length);
     d->last_heard = now;
+    d->birth.battery_pct = -1;
+    d->slot = BS_NO_SLOT;
     struct bs_device *added = d;
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, r->devices, d->id, id.length, bs_roster_hash(r, id), added);
     if (!added) { /* uthash found no memory */
@@ -97,10 +113,9 @@ struct bs_member *bs_device_wearer(struct bs_device *d)
 
 void bs_roster_set_wearer(struct bs_roster *r, struct bs_device *d, struct bs_member *m)
 {
-    if (d->wearer)
-        d->wearer->devices--;
-    else
-        r->unworn--;
+    if (d->wearer && &d->wearer->member == m)
+        return;
+    leave_wearer(r, d);
     d->wearer = (struct member *)m;
     if (d->wearer)
         d->wearer->devices++;
@@ -108,14 +123,32 @@ void bs_roster_set_wearer(struct bs_roster *r, struct bs_device *d, struct bs_me
         r->unworn++;
 }
 
-enum bs_foot bs_device_side(const struct bs_device *d)
+/* Round and round: what once was in a step keeps its slot out of the way for long. */
+int bs_device_slot(struct bs_device *d, bool *ret_fresh)
 {
-    return d->side;
+    bs_check(d->wearer);
+    struct bs_member *m = &d->wearer->member;
+    *ret_fresh = false;
+    for (unsigned i = 1; d->slot == BS_NO_SLOT && i <= BS_WORN_MAX; i++) {
+        unsigned slot = (m->last_slot + i) % BS_WORN_MAX;
+        if (m->slots >> slot & 1)
+            continue;
+        m->slots |= 1u << slot;
+        m->last_slot = (uint8_t)slot;
+        d->slot = (int8_t)slot;
+        *ret_fresh = true;
+    }
+    return d->slot;
 }
 
-void bs_device_set_side(struct bs_device *d, enum bs_foot side, struct bs_tick_ms now)
+const struct bs_birth *bs_device_birth(const struct bs_device *d)
 {
-    d->side = (uint8_t)side;
+    return &d->birth;
+}
+
+void bs_device_set_birth(struct bs_device *d, const struct bs_birth *birth, struct bs_tick_ms now)
+{
+    d->birth = *birth;
     d->last_heard = now;
 }
 
@@ -150,14 +183,14 @@ bool bs_roster_median_delay(const struct bs_roster *r, struct bs_tick_ms now, in
 
 /* Forgetting. */
 
-/* A wearer's side is told once, at its birth: it is known as long as a document names the device.
- */
+/* What a wearer's birth said is told once: it is known as long as a document names the device. */
 static bool may_go(const struct bs_device *d, struct bs_tick_ms now)
 {
     int64_t silent = now.ms - d->last_heard.ms;
     if (d->boots || silent < DEVICE_KEPT_MS)
         return false;
-    if (d->side == BS_FOOT_UNKNOWN || (d->wearer && d->wearer->member.is_guest))
+    bool told = d->birth.side != BS_FOOT_UNKNOWN || d->birth.kind != BS_SENSOR_UNKNOWN;
+    if (!told || (d->wearer && d->wearer->member.is_guest))
         return true;
     return !d->wearer && silent >= BIRTH_KEPT_MS;
 }

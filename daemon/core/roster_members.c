@@ -20,6 +20,8 @@ static struct member *add(struct bs_roster *r, struct bs_slice id)
     struct member *m = calloc(1, sizeof *m + id.length);
     if (!m)
         return NULL;
+    m->member.timer_ms = INT64_MAX;
+    m->member.quiet = true;
     m->id_length = (uint8_t)id.length;
     memcpy(m->id, id.at, id.length);
     struct member *added = m;
@@ -51,6 +53,19 @@ struct bs_member *bs_roster_make_guest(struct bs_roster *r, struct bs_slice devi
     m->is_guest = true;
     m->consent = BS_CONSENT_MEMBER;
     return m;
+}
+
+struct bs_slice bs_member_id(const struct bs_member *member)
+{
+    const struct member *m = (const struct member *)member;
+    return bs_slice_of(m->id, m->id_length);
+}
+
+void bs_roster_each_member(struct bs_roster *r, void (*look)(void *context, struct bs_member *m),
+                           void *context)
+{
+    for (struct member *m = r->members; m; m = m->hh.next)
+        look(context, &m->member);
 }
 
 /* Tags. */
@@ -97,6 +112,7 @@ void bs_roster_free_member(struct bs_roster *r, struct member *m)
     bs_check(m->devices == 0);
     r->guests -= m->member.is_guest;
     HASH_DELETE(hh, r->members, m); /* NOLINT: it is in the table */
+    r->release.release(r->release.context, &m->member);
     drop_tags(m, true);
     free(m);
 }
@@ -107,7 +123,7 @@ void bs_roster_sweep_members(struct bs_roster *r)
     HASH_ITER(hh, r->members, m, next)
     {
         bool open = m->member.windows.rows[0] || m->member.windows.rows[1];
-        if (!m->member.document && !m->devices && !open)
+        if (!m->member.document && !m->devices && !open && m->member.quiet)
             bs_roster_free_member(r, m);
         else
             drop_tags(m, false);

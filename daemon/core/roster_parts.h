@@ -24,12 +24,17 @@ struct bs_device {
     struct bs_tick_ms last_heard, delay_noted;
     int64_t delay_ms;
     bool has_delay;
-    uint8_t boot_count, side, id_length;
+    uint8_t boot_count, id_length;
+    int8_t slot;           /* of its wearer's order; BS_NO_SLOT */
+    struct bs_birth birth; /* the last one */
     UT_hash_handle hh;
     char id[];
 };
 
+#define BS_NO_SLOT (-1)
+
 struct bs_roster {
+    struct bs_member_release release;
     struct bs_device *devices;
     struct member *members;
     uint64_t seed;

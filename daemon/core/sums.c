@@ -12,6 +12,7 @@ static void add_times(struct bs_sums *s, const struct bs_sample *sample)
         return;
     s->step_time_count++;
     s->step_time_sum += halves;
+    s->duration_sum += halves << sample->missed;
     if (sample->step_length_halves) {
         s->both_time_sum += halves;
         s->both_length_sum += sample->step_length_halves;
@@ -61,12 +62,14 @@ void bs_sums_add(struct bs_sums *s, const struct bs_sample *sample)
     bs_check(s->steps < BS_SUMS_STEPS_MAX);
     s->steps++;
     s->late = (uint16_t)(s->late + sample->late);
+    s->missed = (uint16_t)(s->missed + sample->missed);
     s->lost += sample->lost;
     add_times(s, sample);
     int64_t length = sample->step_length_halves;
     if (length) {
         s->step_length_count++;
         s->step_length_sum += (int32_t)length;
+        s->distance_sum += (int32_t)length << sample->missed;
         s->step_length_squares += (uint64_t)(length * length);
     }
     add_fields(s, sample->step);
@@ -77,6 +80,9 @@ void bs_totals_add(struct bs_totals *t, const struct bs_sums *s)
     t->steps += s->steps;
     t->late += s->late;
     t->lost += s->lost;
+    t->missed += s->missed;
+    t->duration_sum += s->duration_sum;
+    t->distance_sum += s->distance_sum;
     t->both_time_sum += s->both_time_sum;
     t->both_length_sum += s->both_length_sum;
 #define ADD_QUANTITY(name)                                                                         \

@@ -25,10 +25,13 @@ void bs_windows_free_frame(struct bs_windows *w, struct bs_frame *f)
     free(f);
 }
 
-static void drop_tags(struct bs_windows *w, uint32_t first)
+static void free_rows(struct bs_windows *w, uint32_t first)
 {
-    for (uint32_t i = first; i; i = bs_row_at(w, i)->next_in_frame)
+    for (uint32_t i = first; i; i = bs_row_at(w, i)->next_in_frame) {
         bs_tags_drop(bs_row_at(w, i)->tags);
+        if (bs_row_is_group(bs_row_at(w, i)))
+            bs_groups_fini(bs_row_at(w, i));
+    }
 }
 
 void bs_windows_free(struct bs_windows *w)
@@ -38,8 +41,8 @@ void bs_windows_free(struct bs_windows *w)
     struct bs_frame *f, *next;
     HASH_ITER(hh, w->frames, f, next)
     {
-        drop_tags(w, f->first_row);
-        drop_tags(w, f->first_group);
+        free_rows(w, f->first_row);
+        free_rows(w, f->first_group);
         bs_windows_free_frame(w, f);
     }
     for (uint32_t i = 0; i < BS_ROWS_CHUNKS; i++)
@@ -120,14 +123,19 @@ void bs_windows_refuse(struct bs_windows *w, int64_t time_ms, bool stored)
 
 /* Adding. */
 
+struct bs_frame *bs_windows_find_frame(struct bs_windows *w, const struct bs_frame_key *key)
+{
+    struct bs_frame *f;
+    /* The analyser does not follow uthash into the key. */
+    HASH_FIND(hh, w->frames, key, sizeof *key, f); /* NOLINT */
+    return f;
+}
+
 static struct bs_frame *find_frame(struct bs_windows *w, const struct bs_window_place *place,
                                    bool stored)
 {
     struct bs_frame_key key = {place->start_ms, place->end_ms, stored};
-    struct bs_frame *f;
-    /* The analyser does not follow uthash into the key. */
-    HASH_FIND(hh, w->frames, &key, sizeof key, f); /* NOLINT */
-    return f;
+    return bs_windows_find_frame(w, &key);
 }
 
 static bool make_frame(struct bs_windows *w, const struct bs_window_place *place, bool stored)
@@ -155,13 +163,16 @@ static bool joins_group(const struct bs_window_key *key)
     return key->tags->grouped && !key->stored;
 }
 
+static bool is_full(const struct bs_row *r)
+{
+    return r->sums.steps + r->held >= BS_SUMS_STEPS_MAX;
+}
+
 bool bs_windows_reserve(struct bs_windows *w, const struct bs_window_member *m,
                         const struct bs_window_key *key, const struct bs_window_place *place)
 {
-    if (place->row && bs_row_at(w, place->row)->sums.steps < BS_SUMS_STEPS_MAX)
-        return true;
     if (place->row)
-        return bs_rows_reserve(w, 1);
+        return !is_full(bs_row_at(w, place->row)) || bs_rows_reserve(w, 1);
     bool grouped = joins_group(key);
     return bs_rows_member_has_room(w, m, key, place) && bs_rows_reserve(w, grouped ? 2 : 1) &&
            (!grouped || bs_groups_reserve(w)) &&
@@ -179,21 +190,38 @@ static uint32_t open_row(struct bs_windows *w, struct bs_window_member *m,
     return index;
 }
 
-void bs_windows_add(struct bs_windows *w, struct bs_window_member *m,
-                    const struct bs_window_key *key, const struct bs_window_place *place,
-                    const struct bs_sample *sample, struct bs_tick_ms now)
+uint32_t bs_windows_hold(struct bs_windows *w, struct bs_window_member *m,
+                         const struct bs_window_key *key, const struct bs_window_place *place)
 {
     uint32_t index = place->row ? place->row : open_row(w, m, key, place);
     struct bs_row *r = bs_row_at(w, index);
-    if (r->sums.steps == BS_SUMS_STEPS_MAX)
+    if (is_full(r))
         bs_rows_set_aside(w, r);
-    bs_sums_add(&r->sums, sample);
+    r->held++;
+    r->frame->held++;
     m->recent = index;
     w->latest = key->time_ms > w->latest ? key->time_ms : w->latest;
+    return index;
+}
+
+void bs_windows_add(struct bs_windows *w, uint32_t row, const struct bs_sample *sample,
+                    struct bs_tick_ms now)
+{
+    struct bs_row *r = bs_row_at(w, row);
+    bs_check(r->held > 0);
+    r->held--;
+    r->frame->held--;
+    w->overdue_ready += r->frame->overdue && r->frame->held == 0;
+    bs_sums_add(&r->sums, sample);
     if (r->named && !r->dirty)
-        bs_windows_queue(w, index, now);
+        bs_windows_queue(w, row, now);
     if (r->in_group && !bs_row_at(w, r->in_group)->dirty)
         bs_windows_queue(w, r->in_group, now);
+}
+
+struct bs_tags *bs_windows_tags(const struct bs_windows *w, uint32_t row)
+{
+    return bs_row_at(w, row)->tags;
 }
 
 uint32_t bs_windows_open_rows(const struct bs_windows *w)

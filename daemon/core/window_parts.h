@@ -23,6 +23,9 @@ struct bs_frame_key {
 struct bs_frame {
     struct bs_frame_key key;
     uint32_t first_row, first_group; /* newest first */
+    uint32_t held;                   /* steps that are still to be added */
+    bool overdue;                    /* its time to be final has come */
+    struct bs_frame *next_overdue;
     UT_hash_handle hh;
 };
 
@@ -36,6 +39,8 @@ struct bs_row {
         struct bs_sums sums;
         struct {
             uint32_t first, count; /* members' rows, newest first */
+            uint32_t slips, retention_count;
+            struct bs_group_retention *retentions;
         } group;
     };
     struct bs_tags *tags;            /* of a group row: those of whoever opened it */
@@ -47,9 +52,18 @@ struct bs_row {
     uint32_t in_group, next_in_group;            /* 0: in none */
     uint32_t dirty_next, dirty_previous;         /* oldest dirt first */
     uint32_t more; /* sums of earlier steps, where one row's are full */
+    uint16_t held; /* steps that are still to be added */
     uint8_t direction;
-    bool named; /* its tags are; a member's row that is not is never dirty */
-    bool dirty;
+    bool named : 1; /* its tags are; a member's row that is not is never dirty */
+    bool dirty : 1;
+};
+
+/* A carry-over's, in the group row of the window that it began in. */
+struct bs_group_retention {
+    struct bs_group_retention *next;
+    struct bs_group_retention **holder; /* NULL: it will not change any more */
+    uint32_t row;
+    double value_pct;
 };
 
 struct bs_windows {
@@ -57,9 +71,11 @@ struct bs_windows {
     int64_t lateness_ms[2], refresh_ms; /* live, stored */
     int64_t final_until[2];             /* windows that end at or before it were final once */
     int64_t now_wall;
-    int64_t latest; /* event time among all that was added */
+    int64_t latest; /* event time among all that was accepted */
     struct bs_frame *frames;
     struct bs_heap ends, finals[2]; /* by end */
+    struct bs_frame *overdue;       /* newest first; out of the heaps */
+    uint32_t overdue_ready;         /* of them, those that nothing holds open any more */
     struct bs_row *chunks[BS_ROWS_CHUNKS];
     uint32_t rows_made, rows_open, free_row; /* the free list runs through next_in_bucket */
     uint32_t *buckets, bucket_count;
@@ -67,10 +83,11 @@ struct bs_windows {
     uint32_t dirty_first, dirty_last;
 
     int64_t group_min;
-    uint32_t largest_group; /* rows of members in it, at any time */
-    uint32_t members_room;
+    uint32_t largest_group;      /* rows of members in it, at any time */
+    uint32_t largest_retentions; /* likewise */
+    uint32_t members_room, values_room;
     struct bs_group_member *members; /* where a group row gathers what it says */
-    double *values;                  /* as many, to be sorted */
+    double *values;                  /* to be sorted: one a member, behind them the retentions */
 
     struct bs_line line;
 };
@@ -90,6 +107,8 @@ static inline bool bs_row_is_group(const struct bs_row *r)
 /* Windows that end at or before it stay final, whatever the lateness. */
 void bs_windows_keep_final(struct bs_windows *w, int64_t end_ms, bool stored);
 void bs_windows_free_frame(struct bs_windows *w, struct bs_frame *f);
+/* The window's frame; NULL: none is open. */
+struct bs_frame *bs_windows_find_frame(struct bs_windows *w, const struct bs_frame_key *key);
 
 /* window_rows.c. */
 
@@ -119,6 +138,8 @@ bool bs_groups_reserve(struct bs_windows *w);
 /* Puts a new row of a member, with its frame, into its group's row; opens that where it is the
  * first. Rows for both were reserved. */
 void bs_groups_join(struct bs_windows *w, uint32_t index);
+/* Frees what a group row that closes holds. */
+void bs_groups_fini(struct bs_row *group);
 /* The group's row as a line; empty where it must not be written. */
 struct bs_slice bs_groups_line(struct bs_windows *w, const struct bs_row *group, bool final);
 

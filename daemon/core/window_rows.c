@@ -250,7 +250,9 @@ void bs_rows_close(struct bs_windows *w, uint32_t index)
 {
     struct bs_row *r = bs_row_at(w, index);
     leave_bucket(w, index);
-    if (!bs_row_is_group(r))
+    if (bs_row_is_group(r))
+        bs_groups_fini(r);
+    else
         leave_member(w, index);
     bs_tags_drop(r->tags);
     for (uint32_t i = r->more, next; i; i = next) {

@@ -2,6 +2,7 @@
  * to. */
 #include "window_parts.h"
 
+#include "backstep/base/check.h"
 #include "backstep/core/gait_window.h"
 
 /* Dirt. */
@@ -104,6 +105,34 @@ static void finalise(struct bs_windows *w, struct bs_frame *f, const struct bs_e
     bs_windows_free_frame(w, f);
 }
 
+/* What is held open waits its turn outside the heap. */
+static void finalise_when_added(struct bs_windows *w, struct bs_frame *f,
+                                const struct bs_effects *effects)
+{
+    if (f->held == 0) {
+        finalise(w, f, effects);
+        return;
+    }
+    f->overdue = true;
+    f->next_overdue = w->overdue;
+    w->overdue = f;
+}
+
+static void finalise_overdue(struct bs_windows *w, const struct bs_effects *effects)
+{
+    struct bs_frame **link = &w->overdue;
+    while (w->overdue_ready > 0) {
+        struct bs_frame *f = *link;
+        if (f->held > 0) {
+            link = &f->next_overdue;
+            continue;
+        }
+        *link = f->next_overdue;
+        w->overdue_ready--;
+        finalise(w, f, effects);
+    }
+}
+
 static void write_dirty(struct bs_windows *w, uint32_t first, const struct bs_effects *effects)
 {
     for (uint32_t i = first; i; i = bs_row_at(w, i)->next_in_frame)
@@ -127,6 +156,8 @@ static int64_t due(int64_t end_ms, int64_t lateness_ms)
 
 struct bs_wall_ms bs_windows_wall_deadline(const struct bs_windows *w)
 {
+    if (w->overdue_ready > 0)
+        return (struct bs_wall_ms){w->now_wall};
     int64_t next = bs_heap_least(&w->ends);
     for (int stored = 0; stored < 2; stored++) {
         int64_t final = due(bs_heap_least(&w->finals[stored]), w->lateness_ms[stored]);
@@ -147,9 +178,10 @@ void bs_windows_fire_wall(struct bs_windows *w, struct bs_wall_ms now,
 {
     while (bs_heap_least(&w->ends) <= now.ms)
         write_at_end(w, bs_heap_pop(&w->ends), effects);
+    finalise_overdue(w, effects);
     for (int stored = 0; stored < 2; stored++)
         while (due(bs_heap_least(&w->finals[stored]), w->lateness_ms[stored]) <= now.ms)
-            finalise(w, bs_heap_pop(&w->finals[stored]), effects);
+            finalise_when_added(w, bs_heap_pop(&w->finals[stored]), effects);
 }
 
 void bs_windows_fire_tick(struct bs_windows *w, struct bs_tick_ms now,
@@ -162,6 +194,8 @@ void bs_windows_fire_tick(struct bs_windows *w, struct bs_tick_ms now,
 void bs_windows_finalise_all(struct bs_windows *w, const struct bs_effects *effects)
 {
     w->ends.count = 0;
+    finalise_overdue(w, effects);
+    bs_check(!w->overdue);
     for (int stored = 0; stored < 2; stored++) {
         while (w->finals[stored].count)
             finalise(w, bs_heap_pop(&w->finals[stored]), effects);

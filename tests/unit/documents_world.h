@@ -37,13 +37,22 @@ static inline void take_row(struct board *b, const char *line)
     b->rows[i].written++;
 }
 
-/* Takes what was written since the last call; how many lines that were. */
+static inline bool is_of_window(const char *line)
+{
+    return strncmp(line, "gait_window,", 12) == 0 || strncmp(line, "group_window,", 13) == 0;
+}
+
+/* Takes the rows of windows that were written since the last call; how many lines that were. */
 static inline int take_rows(struct world *w, struct board *b)
 {
     int lines = 0;
     char *text = strdup(world_lines(w)), *rest = text;
-    for (char *line; (line = strsep(&rest, "\n")) && *line; lines++)
+    for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+        if (!is_of_window(line))
+            continue;
         take_row(b, line);
+        lines++;
+    }
     free(text);
     return lines;
 }

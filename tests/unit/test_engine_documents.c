@@ -150,7 +150,7 @@ static void a_group_has_rows_from_the_size_on_that_is_set(void **state)
         struct world w;
         char settings[64];
         world_begin(&w);
-        snprintf(settings, sizeof settings, "{\"min_group_size\":%d}", size);
+        snprintf(settings, sizeof settings, "{\"min_group_size\":%d,\"reorder_ms\":0}", size);
         say(&w, "settings/site", settings);
         for (int i = 0; i < 3; i++) {
             char member[16], document[96], device[8];

@@ -161,7 +161,7 @@ static void a_birth_comes_before_its_document(void **state)
                    "{\"v\":1,\"boot\":1,\"seq\":%u,\"t\":%lld,\"dir\":\"F\","
                    "\"step_ms\":500}",
                    next_seq++, (long long)w.tick);
-    world_wait(&w, 3000);
+    world_wait(&w, 5000);
     assert_non_null(strstr(world_lines(&w), "symmetry_pct=0,"));
     world_end(&w);
 }
@@ -197,7 +197,7 @@ static void a_row_outlives_its_members_document(void **state)
     world_wait(&w, 5 * MINUTE); /* nobody wears anything of hers, and no live row is open */
     say(&w, "member/m1", ruth);
     world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":%u,\"t\":%lld,\"stored\":true}", next_seq++,
-               (long long)w.tick - 5 * MINUTE);
+               (long long)w.tick - 5 * MINUTE + 500);
     world_wait(&w, INT64_C(24) * 60 * MINUTE);
     take_rows(&w, &b);
     assert_int_equal(steps_in(&b, "stored=1", ""), 2);

@@ -31,6 +31,7 @@ static bool name_a_guest(const char *consent, int allowed, uint64_t *without_eff
     until_failure = -1;
     uint64_t accepted = books(&w)->config_accepted - 1, is_none = consent[0] == 'n';
     step(&w, "pod", 2);
+    world_wait(&w, 500);
     step(&w, "belt", 1);
     if (books(&w)->steps_rejected[BS_STEP_NO_CONSENT] != 2 * accepted * is_none)
         fail_msg("%s, after %d allocations, accepted %d: %d steps without consent", consent,

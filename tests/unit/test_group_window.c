@@ -45,19 +45,23 @@ static void medians_are_over_members_who_have_the_figure(void **state)
     struct bs_group_member members[] = {member_of(10, 0, 500, 0), member_of(30, 30, 400, 600),
                                         member_of(5, 1, 600, 300), member_of(5, 0, 0, 500)};
     assert_figures(members, 1,
-                   CLASS "members=1i,steps=10i,backward_pct=0,cadence_spm_p50=120,final=true "
-                         "1795716000000\n");
+                   CLASS
+                   "members=1i,steps=10i,backward_pct=0,cadence_spm_p50=120,slips=0i,final=true "
+                   "1795716000000\n");
     /* 120, 150 steps a minute; one length; 0.6 m at 150 a minute */
-    assert_figures(members, 2,
-                   CLASS "members=2i,steps=40i,backward_pct=75,cadence_spm_p50=135,"
-                         "step_length_mm_p50=600,walk_ratio_p50=0.004,final=true 1795716000000\n");
+    assert_figures(
+        members, 2,
+        CLASS "members=2i,steps=40i,backward_pct=75,cadence_spm_p50=135,"
+              "step_length_mm_p50=600,walk_ratio_p50=0.004,slips=0i,final=true 1795716000000\n");
     /* 100, 120, 150; 300 and 600 mm; 0.3 m at 100 and 0.6 m at 150 */
-    assert_figures(members, 3,
-                   CLASS "members=3i,steps=45i,backward_pct=68.8888889,cadence_spm_p50=120,"
-                         "step_length_mm_p50=450,walk_ratio_p50=0.0035,final=true 1795716000000\n");
-    assert_figures(members, 4,
-                   CLASS "members=4i,steps=50i,backward_pct=62,cadence_spm_p50=120,"
-                         "step_length_mm_p50=500,walk_ratio_p50=0.0035,final=true 1795716000000\n");
+    assert_figures(
+        members, 3,
+        CLASS "members=3i,steps=45i,backward_pct=68.8888889,cadence_spm_p50=120,"
+              "step_length_mm_p50=450,walk_ratio_p50=0.0035,slips=0i,final=true 1795716000000\n");
+    assert_figures(
+        members, 4,
+        CLASS "members=4i,steps=50i,backward_pct=62,cadence_spm_p50=120,"
+              "step_length_mm_p50=500,walk_ratio_p50=0.0035,slips=0i,final=true 1795716000000\n");
 }
 
 static void a_figure_that_nobody_has_is_left_out(void **state)
@@ -65,7 +69,7 @@ static void a_figure_that_nobody_has_is_left_out(void **state)
     (void)state;
     struct bs_group_member members[] = {member_of(3, 1, 0, 0), member_of(1, 1, 0, 0)};
     assert_figures(members, 2,
-                   CLASS "members=2i,steps=4i,backward_pct=50,final=true 1795716000000\n");
+                   CLASS "members=2i,steps=4i,backward_pct=50,slips=0i,final=true 1795716000000\n");
 }
 
 static void nobody_is_given_away(void **state)
@@ -161,7 +165,7 @@ static void a_group_row_is_refreshed_ended_and_final(void **state)
     world_wait(&c.world, 1);
 #define ROW(steps, cadence, ratio, final, time)                                                    \
     CLASS "members=5i,steps=" steps "i,backward_pct=0,cadence_spm_p50=" cadence                    \
-          ",step_length_mm_p50=400,walk_ratio_p50=" ratio ",final=" final " " time "\n"
+          ",step_length_mm_p50=400,walk_ratio_p50=" ratio ",slips=0i,final=" final " " time "\n"
     assert_string_equal(group_rows(&c.world),
                         ROW("5", "119.521912", "0.00334666667", "false", "1795716000000"));
     world_wait(&c.world, 7000);
@@ -193,7 +197,7 @@ static void a_late_step_rewrites_its_group_row(void **state)
     assert_string_equal(group_rows(&c.world),
                         CLASS "members=5i,steps=6i,backward_pct=16.6666667,"
                               "cadence_spm_p50=119.521912,step_length_mm_p50=400,"
-                              "walk_ratio_p50=0.00334666667,final=false 1795716000000\n");
+                              "walk_ratio_p50=0.00334666667,slips=0i,final=false 1795716000000\n");
     end_class(&c);
 }
 
@@ -314,7 +318,7 @@ static void a_member_counts_once_whatever_the_rows(void **state)
     /* 500, 501, 502, 503 ms and (504 + 3·300) / 4 = 351 ms */
     assert_string_equal(group_rows(&c.world),
                         CLASS "members=5i,steps=8i,backward_pct=25,cadence_spm_p50=119.760479,"
-                              "step_length_mm_p50=400,walk_ratio_p50=0.00334,final=false "
+                              "step_length_mm_p50=400,walk_ratio_p50=0.00334,slips=0i,final=false "
                               "1795716000000\n");
     end_class(&c);
     bs_tags_drop(again);

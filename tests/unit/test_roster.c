@@ -15,9 +15,16 @@ struct gym {
     struct bs_windows *windows;
 };
 
+static void release(void *context, struct bs_member *m)
+{
+    (void)context;
+    (void)m;
+}
+
 static void begin(struct gym *g)
 {
-    g->roster = bs_roster_new(BS_SLICE("gym"));
+    static const struct bs_member_release nothing_held = {NULL, release};
+    g->roster = bs_roster_new(BS_SLICE("gym"), &nothing_held);
     assert_non_null(g->roster);
     assert_int_equal(bs_windows_new(&g->windows, 10000), BS_OK);
     bs_windows_set_lateness(g->windows, 300000, 7 * DAY_MS);
@@ -70,11 +77,12 @@ static void a_birth_is_kept_while_it_may_matter(void **state)
     struct gym g;
     begin(&g);
     struct bs_tick_ms now = {0};
-    bs_device_set_side(add(&g, "pod", NULL), BS_FOOT_LEFT, now);
-    bs_device_set_side(add(&g, "worn", bs_roster_make_member(g.roster, BS_SLICE("m1"))),
-                       BS_FOOT_LEFT, now);
-    bs_device_set_side(add(&g, "guest", bs_roster_make_guest(g.roster, BS_SLICE("guest"))),
-                       BS_FOOT_LEFT, now);
+    const struct bs_birth left = {.side = BS_FOOT_LEFT};
+    bs_device_set_birth(add(&g, "pod", NULL), &left, now);
+    bs_device_set_birth(add(&g, "worn", bs_roster_make_member(g.roster, BS_SLICE("m1"))), &left,
+                        now);
+    bs_device_set_birth(add(&g, "guest", bs_roster_make_guest(g.roster, BS_SLICE("guest"))), &left,
+                        now);
     sweep_at(&g, DAY_MS);
     assert_true(is_there(&g, "pod") && is_there(&g, "worn"));
     assert_false(is_there(&g, "guest"));

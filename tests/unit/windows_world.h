@@ -113,7 +113,8 @@ static inline bool world_try(struct world *w, struct bs_window_member *m, struct
                                .step_length_halves = (uint16_t)(2 * s->step_mm),
                                .step_time_exact = s->step_ms != 0,
                                .late = w->now >= place.end_ms};
-    bs_windows_add(w->windows, m, &key, &place, &sample, (struct bs_tick_ms){w->now});
+    uint32_t row = bs_windows_hold(w->windows, m, &key, &place);
+    bs_windows_add(w->windows, row, &sample, (struct bs_tick_ms){w->now});
     return true;
 }
 

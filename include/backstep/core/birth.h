@@ -6,9 +6,25 @@
 #include "backstep/base/status.h"
 #include "backstep/core/step.h"
 
-/* ret_side: the foot of the device's steps that name none, BS_FOOT_UNKNOWN where it tells none. An
- * empty payload (the retained message was deleted) tells nothing and is fine. BS_INVALID where it
- * is no JSON object, or `side` is neither L nor R. */
-enum bs_status bs_birth_parse(struct bs_slice payload, enum bs_foot *ret_side);
+/* Where a wearable is worn: the first to be asked for lengths and contacts is a foot's, for the
+ * trunk's posture the trunk's. */
+enum bs_sensor_kind {
+    BS_SENSOR_UNKNOWN,
+    BS_SENSOR_FOOT,
+    BS_SENSOR_TRUNK,
+    BS_SENSOR_WRIST,
+    BS_SENSOR_CHEST,
+};
+
+struct bs_birth {
+    enum bs_sensor_kind kind; /* UNKNOWN: it does not tell */
+    enum bs_foot side;        /* of the device's steps that name none; UNKNOWN: it does not tell */
+    int battery_pct;          /* 0..100; -1: it does not tell */
+};
+
+/* An empty payload (the retained message was deleted) tells nothing and is fine. BS_INVALID where
+ * it is no JSON object, `kind` is none of ours or `side` neither L nor R; a battery that says
+ * anything else than a percentage does not tell. */
+enum bs_status bs_birth_parse(struct bs_slice payload, struct bs_birth *ret);
 
 #endif

@@ -25,6 +25,16 @@ double bs_gait_cadence_spm(const struct bs_total *step_time);
 double bs_gait_step_length_mm(const struct bs_total *step_length);
 double bs_gait_walk_ratio(const struct bs_total *step_length, const struct bs_total *step_time);
 
+/* What `gait_window` and `gait_bout` rows have in common, as fields of the line: counts, and
+ * figures, of which one without data is left out. `duration_halves`: ½ ms, negative: unknown. */
+void bs_gait_counts_write(const struct bs_totals *totals, struct bs_line *line);
+void bs_gait_figures_write(const struct bs_totals *totals, enum bs_direction direction,
+                           int64_t duration_halves, struct bs_line *line);
+
+/* `measurement` and the tags of both; a further tag may follow. */
+void bs_gait_tags_write(struct bs_slice measurement, const struct bs_tags *tags,
+                        enum bs_direction direction, struct bs_line *line);
+
 /* The row as a line; a field without data is left out. The slice holds until `line` is used again.
  *
  *   speed_mps   = Σ length / Σ time over steps that have both

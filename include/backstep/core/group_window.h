@@ -39,6 +39,9 @@ struct bs_group_window {
     const struct bs_group_member *members; /* in any order */
     size_t count;                          /* > 0 */
     double *values;                        /* room for as many: overwritten */
+    uint32_t slips;
+    double *retentions_pct; /* of carry-overs: reordered */
+    size_t retention_count;
 };
 
 /* The row as a line; a figure that no member has is left out. The slice holds until `line` is used
@@ -46,7 +49,8 @@ struct bs_group_window {
  *
  *   backward_pct = 100 · steps with direction B / steps
  *   …_p50        = median over the members who have it of the member's own figure, as gait_window.h
- *                  says; the mean of the middle two for an even number */
+ *                  says; the mean of the middle two for an even number
+ *   retention_pct_p50, slips: of the carry-overs and slips of the group in this window */
 struct bs_slice bs_group_window_write(const struct bs_group_window *row, struct bs_line *line);
 
 #endif

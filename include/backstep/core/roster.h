@@ -3,13 +3,17 @@
  * A boot is remembered until its accepted steps would be too late, live and stored, and 10 minutes
  * (with `up` times: 24 hours) after its last event; at most 16 boots a device. A device is kept
  * while it has boots, a day longer while somebody wears it, and what its birth said of it for as
- * long as a document names it; a member while a document or a device names it, or a row is open. */
+ * long as a document names it; a member while a document or a device names it, a row is open, or it
+ * is not quiet. */
 #ifndef BACKSTEP_CORE_ROSTER_H
 #define BACKSTEP_CORE_ROSTER_H
 
 #include "backstep/base/slice.h"
 #include "backstep/base/time.h"
+#include "backstep/core/birth.h"
+#include "backstep/core/bouts.h"
 #include "backstep/core/kinds.h"
+#include "backstep/core/order.h"
 #include "backstep/core/seen.h"
 #include "backstep/core/sessions.h"
 #include "backstep/core/step.h"
@@ -52,6 +56,13 @@ struct bs_tagging {
 
 struct bs_member {
     struct bs_window_member windows;
+    struct bs_order *order;       /* NULL: no step of the member's was accepted lately */
+    struct bs_bout_member *bouts; /* NULL: none ever was */
+    int64_t timer_ms;             /* wall time of the engine's next look at it; INT64_MAX: never */
+    uint32_t timers;              /* entries of it among the engine's timers, the old ones too */
+    uint32_t slots;               /* bit s: a device has that slot of its order */
+    uint8_t last_slot;            /* the one that was given last */
+    bool quiet;                   /* the engine's: no step can go on with anything it knows */
     const struct bs_member_document *document; /* NULL: a guest, or named by no document now */
     struct bs_tagging tagging;                 /* until_ms 0: not decided */
     bool is_guest;
@@ -62,8 +73,14 @@ struct bs_device;
 
 struct bs_roster;
 
+/* Frees what the engine's parts hold of a member that goes. */
+struct bs_member_release {
+    void *context;
+    void (*release)(void *context, struct bs_member *m);
+};
+
 /* NULL where memory is out. */
-struct bs_roster *bs_roster_new(struct bs_slice site);
+struct bs_roster *bs_roster_new(struct bs_slice site, const struct bs_member_release *release);
 void bs_roster_free(struct bs_roster *r);
 
 /* The key of the tables, from the first start record; only while they are empty. Rows never depend
@@ -82,6 +99,13 @@ struct bs_tags *bs_roster_tags(struct bs_roster *r, struct bs_member *m,
 /* The member that a device is of its own, as bs_roster_make_member; consent `member`. */
 struct bs_member *bs_roster_make_guest(struct bs_roster *r, struct bs_slice device);
 
+/* The id holds as long as the member. */
+struct bs_slice bs_member_id(const struct bs_member *m);
+
+/* In the order in which they came. `look` must neither add members nor remove one. */
+void bs_roster_each_member(struct bs_roster *r, void (*look)(void *context, struct bs_member *m),
+                           void *context);
+
 /* Devices by id. NULL where none is known (find); where memory is out, or where nobody wears it and
  * BS_UNWORN_MAX such are known (add: heard now). */
 struct bs_device *bs_roster_find(struct bs_roster *r, struct bs_slice id);
@@ -92,10 +116,13 @@ struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct 
 struct bs_member *bs_device_wearer(struct bs_device *d);
 void bs_roster_set_wearer(struct bs_roster *r, struct bs_device *d, struct bs_member *m);
 
-/* The foot of the device's steps that name none, from its birth message; it counts as heard then.
- */
-enum bs_foot bs_device_side(const struct bs_device *d);
-void bs_device_set_side(struct bs_device *d, enum bs_foot side, struct bs_tick_ms now);
+/* The device's slot among those its wearer's order knows, given now where it had none; negative
+ * where BS_WORN_MAX others have theirs. *ret_fresh: it was given now. It goes with the wearer. */
+int bs_device_slot(struct bs_device *d, bool *ret_fresh);
+
+/* What its last birth message said; it counts as heard then. */
+const struct bs_birth *bs_device_birth(const struct bs_device *d);
+void bs_device_set_birth(struct bs_device *d, const struct bs_birth *birth, struct bs_tick_ms now);
 
 /* The boot, made where it is new; NULL where a 17th would be needed (and none is forgotten yet) or
  * memory is out. It counts as heard now. */

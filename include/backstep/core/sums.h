@@ -20,6 +20,7 @@ struct bs_sample {
     uint16_t step_time_halves;   /* ½ ms, 0: unknown */
     uint16_t step_length_halves; /* ½ mm, 0: unknown */
     bool step_time_exact;        /* from one device's own steps: enters deviation and symmetry */
+    bool missed;                 /* it stands for the step before it, too, that nobody saw */
     bool late;
     uint16_t lost; /* 0..4096 */
 };
@@ -48,8 +49,9 @@ struct bs_sums {
     BS_SUMS_SQUARED(BS_SUMS_FIELD)
 #undef BS_SUMS_FIELD
     int32_t both_time_sum, both_length_sum; /* over steps that have time and length */
+    int32_t duration_sum, distance_sum;     /* time and length, twice where a step was missed */
     uint32_t lost;
-    uint16_t steps, late;
+    uint16_t steps, late, missed;
 #define BS_SUMS_FIELD(name) uint16_t name##_count;
     BS_SUMS_QUANTITIES(BS_SUMS_FIELD) BS_SUMS_SQUARED(BS_SUMS_FIELD)
 #undef BS_SUMS_FIELD
@@ -62,8 +64,8 @@ struct bs_total {
 };
 
 struct bs_totals {
-    uint64_t steps, late, lost;
-    int64_t both_time_sum, both_length_sum;
+    uint64_t steps, late, lost, missed;
+    int64_t both_time_sum, both_length_sum, duration_sum, distance_sum;
 #define BS_SUMS_FIELD(name) struct bs_total name;
     BS_SUMS_QUANTITIES(BS_SUMS_FIELD) BS_SUMS_SQUARED(BS_SUMS_FIELD)
 #undef BS_SUMS_FIELD

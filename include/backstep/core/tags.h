@@ -56,6 +56,11 @@ static inline struct bs_slice bs_tags_head(const struct bs_tags *t)
     return bs_slice_of(t->text + t->alias_length, t->head_length);
 }
 
+static inline struct bs_slice bs_tags_member(const struct bs_tags *t)
+{
+    return bs_slice_of(t->text + t->alias_length + t->head_length, t->member_length);
+}
+
 static inline struct bs_slice bs_tags_tail(const struct bs_tags *t)
 {
     return bs_slice_of(t->text + t->alias_length + t->head_length + t->member_length,

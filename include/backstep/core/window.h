@@ -1,7 +1,8 @@
 /* Event-time windows, their `gait_window` rows and the `group_window` rows over them.
  *
- * A row lives from its first step until its window is final; late steps correct it until then. All
- * rows of one window lie in one frame. A row is written when it has been dirty for `refresh_ms`, at
+ * A row lives from its first step until its window is final; late steps correct it until then, and
+ * what was accepted and still waits for its order holds the window open. All rows of one window lie
+ * in one frame. A row is written when it has been dirty for `refresh_ms`, at
  * its window's end if dirty, and when final. Times here are wall times but for the age of dirt.
  *
  * Rows whose tags are not `named` live and are closed as others, but are never written; nor is any
@@ -93,10 +94,29 @@ struct bs_window_place bs_windows_find(const struct bs_windows *w, const struct 
 bool bs_windows_reserve(struct bs_windows *w, const struct bs_window_member *m,
                         const struct bs_window_key *key, const struct bs_window_place *place);
 
-/* Adds one step to a place that was reserved. `m` must outlive the row. */
-void bs_windows_add(struct bs_windows *w, struct bs_window_member *m,
-                    const struct bs_window_key *key, const struct bs_window_place *place,
-                    const struct bs_sample *sample, struct bs_tick_ms now);
+/* Takes the place, which was reserved, for a step that may still wait, and gives its row: the
+ * window is not final before it was added. `m` must outlive the row. */
+uint32_t bs_windows_hold(struct bs_windows *w, struct bs_window_member *m,
+                         const struct bs_window_key *key, const struct bs_window_place *place);
+
+/* Adds the step to the row that was held for it. */
+void bs_windows_add(struct bs_windows *w, uint32_t row, const struct bs_sample *sample,
+                    struct bs_tick_ms now);
+
+/* The tags of a row that is held. */
+struct bs_tags *bs_windows_tags(const struct bs_windows *w, uint32_t row);
+
+/* Something of these tags happened in the live window of that time: it counts in the group's row,
+ * unless that is final. A retention is a member's, named by *holder: NULL, or what the last call
+ * for the same carry-over left there, whose value is replaced. Whoever gives the holder up calls
+ * bs_windows_leave_retention. */
+struct bs_group_retention;
+void bs_windows_count_slip(struct bs_windows *w, struct bs_tags *tags, int64_t time_ms,
+                           struct bs_tick_ms now);
+void bs_windows_set_retention(struct bs_windows *w, struct bs_tags *tags, int64_t time_ms,
+                              double retention_pct, struct bs_group_retention **holder,
+                              struct bs_tick_ms now);
+void bs_windows_leave_retention(struct bs_group_retention **holder);
 
 /* The wall time of the next window end or final, and the tick at which the oldest dirt is due. */
 struct bs_wall_ms bs_windows_wall_deadline(const struct bs_windows *w);
@@ -115,8 +135,8 @@ void bs_windows_fire_tick(struct bs_windows *w, struct bs_tick_ms now,
 void bs_windows_write_member(struct bs_windows *w, const struct bs_window_member *m,
                              const struct bs_effects *effects);
 
-/* After a stepped clock: every open window is final now; nothing before the last of them opens
- * again, whatever the new time says. */
+/* After a stepped clock: every open window is final now, and no step may be held; nothing before
+ * the last of them opens again, whatever the new time says. */
 void bs_windows_finalise_all(struct bs_windows *w, const struct bs_effects *effects);
 
 uint32_t bs_windows_open_rows(const struct bs_windows *w);

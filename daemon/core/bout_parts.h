@@ -1,0 +1,113 @@
+/* The bouts' insides, shared by their parts: bouts.c (life, what passes), bout_course.c
+ * (directions, what is settled), bout_carry.c (carry-over and slips of the running forward bout),
+ * bout_write.c (rows, and when they are written). */
+#ifndef BACKSTEP_CORE_BOUT_PARTS_H
+#define BACKSTEP_CORE_BOUT_PARTS_H
+
+#include "backstep/core/bout_rows.h"
+#include "backstep/core/bouts.h"
+#include "backstep/core/line.h"
+#include "backstep/core/slip.h"
+#include "backstep/core/window.h"
+
+/* The most steps that confirm a direction, the last of which settles them. */
+#define BS_BOUT_RUN_MAX 9
+
+/* A step that is not settled yet. */
+struct bs_bout_step {
+    struct bs_step step;
+    struct bs_sample sample; /* of it */
+    struct bs_tags *tags;    /* held */
+    bool follows;            /* the step before it is the one before it here */
+};
+
+/* Steps in a row in a new direction. */
+struct bs_bout_run {
+    struct bs_bout_run *next_spare;
+    unsigned count;
+    struct bs_bout_step steps[BS_BOUT_RUN_MAX];
+};
+
+/* A forward bout beside the backward one before it. */
+struct bs_carry_over {
+    bool has_partner; /* the bout is long enough: they belong together */
+    bool full;        /* so is its block: the figures stand */
+    bool told;        /* there is a row */
+    struct bs_carry_block block;
+    uint16_t block_steps;
+    struct bs_carry_figures figures;
+    uint32_t slips, first_slip_step;
+    bool watched[BS_SLIP_METRICS];
+    struct bs_slip_watch watches[BS_SLIP_METRICS];
+    struct bs_group_retention *in_group;
+};
+
+struct bs_bout {
+    uint8_t direction; /* enum bs_direction; UNKNOWN: none runs */
+    bool open;         /* as it is shown */
+    bool written;      /* it reached bout_min_steps */
+    bool row_dirty, carry_dirty;
+    struct bs_tags *tags; /* of its first step, held */
+    int64_t first_ms, last_ms;
+    uint16_t first_time_halves; /* the first step's time, 0: unknown */
+    uint32_t steps, strays;
+    struct bs_sums sums;
+    struct bs_totals *before; /* of steps that the sums have no room for; NULL: none */
+    struct bs_sketch sketches[BS_BOUT_SKETCHES];
+    struct bs_carry_over *carry_over; /* of a forward bout that may have a partner; NULL: none */
+};
+
+struct bs_bout_member {
+    void *owner;
+    bool withheld, any;
+    bool last_is_own; /* the last step that passed is a settled one of the running bout */
+    bool last_is_run; /* … the last one of the run */
+    uint8_t foreign;  /* steps in a row that are not the running bout's */
+    uint8_t strays;   /* of them, those with a direction */
+    uint8_t run_direction;
+    int64_t last_ms;         /* of the last step that passed */
+    struct bs_bout_run *run; /* NULL: empty */
+    struct bs_bout bout;
+    struct bs_carry carry;
+    struct bs_bout_member *dirty_next, *dirty_previous; /* oldest dirt first */
+    int64_t dirty_since;                                /* tick; -1: clean */
+};
+
+struct bs_bouts {
+    const struct bs_settings *settings;
+    struct bs_bout_listener listener;
+    struct bs_sketch_scale scale;
+    struct bs_bout_member *dirty_first, *dirty_last;
+    struct bs_bout_run *spare_runs;
+    struct bs_line line;
+};
+
+/* bout_course.c */
+void bs_bout_course_take(struct bs_bouts *b, struct bs_bout_member *m,
+                         const struct bs_passed *passed, struct bs_tick_ms now,
+                         const struct bs_effects *effects);
+void bs_bout_course_forget(struct bs_bouts *b, struct bs_bout_member *m);
+void bs_bout_end(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_effects *effects);
+
+/* bout_carry.c: the running forward bout began, has another step, ended. */
+void bs_bout_carry_begin(struct bs_bouts *b, struct bs_bout_member *m);
+void bs_bout_carry_step(struct bs_bouts *b, struct bs_bout_member *m,
+                        const struct bs_sample *sample, const struct bs_effects *effects);
+/* The block is what there is of it: the bout ended or fell silent before it was full. */
+void bs_bout_carry_close(struct bs_bouts *b, struct bs_bout_member *m);
+void bs_bout_carry_free(struct bs_bout_member *m);
+
+/* bout_write.c */
+void bs_bout_mark_dirty(struct bs_bouts *b, struct bs_bout_member *m, struct bs_tick_ms now);
+void bs_bout_mark_clean(struct bs_bouts *b, struct bs_bout_member *m);
+/* Writes what is dirty of the member's. */
+void bs_bout_write(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_effects *effects);
+void bs_bout_write_slip(struct bs_bouts *b, struct bs_bout_member *m,
+                        const struct bs_slip_news *news, const struct bs_effects *effects);
+
+static inline bool bs_bout_is_named(const struct bs_bout_member *m)
+{
+    return m->bout.tags->named && !m->withheld;
+}
+
+#endif

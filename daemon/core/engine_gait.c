@@ -1,0 +1,91 @@
+/* What a member's bouts tell: to the group's rows and to the wearables. Must never tell anybody but
+ * the member's own devices. */
+#include "backstep/core/bout_rows.h"
+#include "engine_parts.h"
+
+#include <stdio.h>
+
+/* A notice that is older says nothing any more. */
+#define FEEDBACK_MAX_AGE_MS 5000
+
+static void begin_bout(void *context, void *owner, int64_t first_ms)
+{
+    (void)context;
+    (void)owner;
+    (void)first_ms;
+}
+
+static void note_bout(void *context, void *owner)
+{
+    (void)context;
+    (void)owner;
+}
+
+static void end_bout(void *context, void *owner)
+{
+    (void)context;
+    (void)owner;
+}
+
+static void note_carry_over(void *context, void *owner, const struct bs_carry_over_news *news)
+{
+    struct bs_engine *e = context;
+    (void)owner;
+    if (news->has_retention)
+        bs_windows_set_retention(e->windows, news->tags, news->time_ms, news->retention_pct,
+                                 news->in_group, e->now);
+}
+
+/* Feedback. */
+
+static void send_feedback(struct bs_engine *e, struct bs_slice device, struct bs_slice payload)
+{
+    bs_buffer_reset(&e->topic);
+    bs_buffer_add(&e->topic, bs_buffer_slice(&e->root));
+    bs_buffer_add(&e->topic, BS_SLICE("feedback/"));
+    bs_buffer_add(&e->topic, device);
+    if (e->topic.failed)
+        return;
+    struct bs_publication p = {.topic = bs_buffer_slice(&e->topic), .payload = payload};
+    e->effects->publish(e->effects->context, &p);
+}
+
+static void send_to_all(struct bs_engine *e, const struct bs_member *m, struct bs_slice payload)
+{
+    if (m->is_guest)
+        send_feedback(e, bs_slice_after(bs_member_id(m), sizeof "guest-" - 1), payload);
+    if (!m->document)
+        return;
+    for (size_t i = 0; i < m->document->devices.count; i++)
+        send_feedback(e, m->document->devices.at[i], payload);
+}
+
+static void give_feedback(struct bs_engine *e, const struct bs_member *m,
+                          const struct bs_slip_news *news)
+{
+    char text[128];
+    int length = snprintf(text, sizeof text,
+                          "{\"slip\":\"%s\",\"sign\":\"%s\",\"deviation\":%.1f,\"t\":%lld}",
+                          bs_slip_metric_name(news->metric), news->up ? "up" : "down",
+                          news->deviation, (long long)news->time_ms);
+    send_to_all(e, m, bs_slice_of(text, (size_t)length));
+}
+
+static void note_slip(void *context, void *owner, const struct bs_slip_news *news)
+{
+    struct bs_engine *e = context;
+    bs_windows_count_slip(e->windows, news->tags, news->time_ms, e->now);
+    bool fresh = bs_engine_wall(e).ms - news->time_ms <= FEEDBACK_MAX_AGE_MS;
+    if (bs_config_settings(e->config)->feedback && news->named && fresh)
+        give_feedback(e, owner, news);
+}
+
+struct bs_bout_listener bs_engine_bout_listener(struct bs_engine *e)
+{
+    return (struct bs_bout_listener){.context = e,
+                                     .began = begin_bout,
+                                     .written = note_bout,
+                                     .ended = end_bout,
+                                     .carried = note_carry_over,
+                                     .slipped = note_slip};
+}
