@@ -98,7 +98,6 @@ static void settle(struct bs_bouts *b, struct bs_bout_member *m, const struct bs
     }
     bout->steps++;
     bout->last_ms = own.step->time_ms;
-    bout->open = true;
     add_to_sums(bout, &own);
     add_to_sketches(b, bout, &own);
     if (bout->direction == BS_DIRECTION_BACKWARD) {
@@ -159,43 +158,45 @@ void bs_bout_end(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_e
 
 /* The course. */
 
-static void touch(struct bs_bouts *b, struct bs_bout_member *m, struct bs_tick_ms now)
+/* Of a backlog the bout is silent already. */
+static void touch(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_bout_moment *moment)
 {
+    m->bout.open = moment->wall.ms < bs_bout_silent_from(b, m->bout.last_ms);
     if (!m->bout.written)
         return;
     m->bout.row_dirty = true;
-    bs_bout_mark_dirty(b, m, now);
+    bs_bout_mark_dirty(b, m, moment->now);
 }
 
 static void take_own(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_passed *passed,
-                     struct bs_tick_ms now, const struct bs_effects *effects)
+                     const struct bs_bout_moment *moment)
 {
     if (m->foreign > 0) {
         m->bout.strays += m->strays;
         drop_run(b, m);
         m->foreign = m->strays = 0;
     }
-    settle(b, m, &passed->sample, m->last_is_own, effects);
+    settle(b, m, &passed->sample, m->last_is_own, moment->effects);
     m->last_is_own = true;
-    touch(b, m, now);
+    touch(b, m, moment);
 }
 
 /* The run is long enough with this step: its direction is the bout's. */
 static void confirm(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_bout_step *last,
-                    struct bs_tick_ms now, const struct bs_effects *effects)
+                    const struct bs_bout_moment *moment)
 {
     struct bs_bout_run *run = m->run;
-    bs_bout_end(b, m, effects);
+    bs_bout_end(b, m, moment->effects);
     begin(b, m, run && run->count ? &run->steps[0] : last);
     for (unsigned i = 0; run && i < run->count; i++) {
         struct bs_bout_step *s = &run->steps[i];
         s->sample.step = &s->step;
-        settle(b, m, &s->sample, i > 0 && s->follows, effects);
+        settle(b, m, &s->sample, i > 0 && s->follows, moment->effects);
     }
-    settle(b, m, &last->sample, run && run->count && last->follows, effects);
+    settle(b, m, &last->sample, run && run->count && last->follows, moment->effects);
     bs_bout_course_forget(b, m);
     m->last_is_own = true;
-    touch(b, m, now);
+    touch(b, m, moment);
 }
 
 /* Where no memory is to be had the step is none of any bout. */
@@ -226,7 +227,7 @@ static void count_foreign(struct bs_bouts *b, struct bs_bout_member *m, bool str
 }
 
 static void take_other(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_passed *passed,
-                       struct bs_tick_ms now, const struct bs_effects *effects)
+                       const struct bs_bout_moment *moment)
 {
     uint8_t direction = passed->sample.step->direction;
     if (direction != m->run_direction)
@@ -236,11 +237,11 @@ static void take_other(struct bs_bouts *b, struct bs_bout_member *m, const struc
     step.sample.step = &step.step;
     unsigned before = m->run ? m->run->count : 0;
     if (before + 1 >= b->settings->direction_confirm_steps) {
-        confirm(b, m, &step, now, effects);
+        confirm(b, m, &step, moment);
         return;
     }
     append(b, m, &step);
-    count_foreign(b, m, true, effects);
+    count_foreign(b, m, true, moment->effects);
 }
 
 static bool has_bouts(uint8_t direction)
@@ -250,17 +251,16 @@ static bool has_bouts(uint8_t direction)
 }
 
 void bs_bout_course_take(struct bs_bouts *b, struct bs_bout_member *m,
-                         const struct bs_passed *passed, struct bs_tick_ms now,
-                         const struct bs_effects *effects)
+                         const struct bs_passed *passed, const struct bs_bout_moment *moment)
 {
     uint8_t direction = passed->sample.step->direction;
     if (!has_bouts(direction)) {
         m->last_is_run = false;
-        count_foreign(b, m, false, effects);
+        count_foreign(b, m, false, moment->effects);
         m->last_is_own = false;
     } else if (direction == m->bout.direction) {
-        take_own(b, m, passed, now, effects);
+        take_own(b, m, passed, moment);
     } else {
-        take_other(b, m, passed, now, effects);
+        take_other(b, m, passed, moment);
     }
 }

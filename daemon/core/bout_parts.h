@@ -44,7 +44,7 @@ struct bs_carry_over {
 
 struct bs_bout {
     uint8_t direction; /* enum bs_direction; UNKNOWN: none runs */
-    bool open;         /* as it is shown */
+    bool open;         /* as it is shown: it had not fallen silent when its last step passed */
     bool written;      /* it reached bout_min_steps */
     bool row_dirty, carry_dirty;
     struct bs_tags *tags; /* of its first step, held */
@@ -82,10 +82,19 @@ struct bs_bouts {
     struct bs_line line;
 };
 
+/* When a step passes, and who hears of it. */
+struct bs_bout_moment {
+    struct bs_tick_ms now;
+    struct bs_wall_ms wall;
+    const struct bs_effects *effects;
+};
+
+/* bouts.c: when a bout with such a last step of the member falls silent. */
+int64_t bs_bout_silent_from(const struct bs_bouts *b, int64_t last_ms);
+
 /* bout_course.c */
 void bs_bout_course_take(struct bs_bouts *b, struct bs_bout_member *m,
-                         const struct bs_passed *passed, struct bs_tick_ms now,
-                         const struct bs_effects *effects);
+                         const struct bs_passed *passed, const struct bs_bout_moment *moment);
 void bs_bout_course_forget(struct bs_bouts *b, struct bs_bout_member *m);
 void bs_bout_end(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_effects *effects);
 

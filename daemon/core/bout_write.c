@@ -5,7 +5,7 @@
 
 void bs_bout_mark_dirty(struct bs_bouts *b, struct bs_bout_member *m, struct bs_tick_ms now)
 {
-    if (m->dirty_since >= 0 || !bs_bout_is_named(m))
+    if (m->dirty_since >= 0)
         return;
     m->dirty_since = now.ms;
     m->dirty_next = NULL;
@@ -41,8 +41,12 @@ struct bs_tick_ms bs_bouts_deadline(const struct bs_bouts *b)
 
 void bs_bouts_fire(struct bs_bouts *b, struct bs_tick_ms now, const struct bs_effects *effects)
 {
-    while (bs_bouts_deadline(b).ms <= now.ms)
-        bs_bout_write(b, b->dirty_first, effects);
+    while (bs_bouts_deadline(b).ms <= now.ms) {
+        struct bs_bout_member *m = b->dirty_first;
+        if (!m->bout.open)
+            bs_bout_carry_close(b, m);
+        bs_bout_write(b, m, effects);
+    }
 }
 
 /* Rows. */

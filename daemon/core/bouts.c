@@ -59,15 +59,16 @@ void bs_bouts_free_member(struct bs_bouts *b, struct bs_bout_member *m)
 }
 
 void bs_bouts_take(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_passed *passed,
-                   struct bs_tick_ms now, const struct bs_effects *effects)
+                   struct bs_tick_ms now, struct bs_wall_ms wall, const struct bs_effects *effects)
 {
+    const struct bs_bout_moment moment = {now, wall, effects};
     int64_t time_ms = passed->sample.step->time_ms;
     int64_t pause = m->any ? time_ms - m->last_ms : 0;
     if (pause > b->settings->bout_gap_ms)
         bs_bouts_end(b, m, effects);
     if (pause > BS_VISIT_GAP_MS)
         bs_carry_begin_visit(&m->carry);
-    bs_bout_course_take(b, m, passed, now, effects);
+    bs_bout_course_take(b, m, passed, &moment);
     m->last_ms = time_ms;
     m->any = true;
 }
@@ -85,11 +86,16 @@ void bs_bouts_withhold(struct bs_bout_member *m, bool withheld)
 
 /* Silence. */
 
+int64_t bs_bout_silent_from(const struct bs_bouts *b, int64_t last_ms)
+{
+    return last_ms + b->settings->bout_gap_ms + b->settings->reorder_ms + 1;
+}
+
 int64_t bs_bouts_silent_at(const struct bs_bouts *b, const struct bs_bout_member *m)
 {
     if (!m->bout.open || !m->bout.written)
         return INT64_MAX;
-    return m->last_ms + b->settings->bout_gap_ms + b->settings->reorder_ms + 1;
+    return bs_bout_silent_from(b, m->last_ms);
 }
 
 void bs_bouts_fire_silence(struct bs_bouts *b, struct bs_bout_member *m, struct bs_wall_ms now,

@@ -79,7 +79,7 @@ void bs_bouts_free_member(struct bs_bouts *b, struct bs_bout_member *m);
 
 /* A step that passed in order. */
 void bs_bouts_take(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_passed *passed,
-                   struct bs_tick_ms now, const struct bs_effects *effects);
+                   struct bs_tick_ms now, struct bs_wall_ms wall, const struct bs_effects *effects);
 
 /* Ends the running bout, and forgets what is not settled; the next step begins anew. */
 void bs_bouts_end(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_effects *effects);
