@@ -107,12 +107,13 @@ static int write_rows(struct run *r, const struct bs_class_documents *documents)
 {
     if (!r->rows)
         return BS_EXIT_DONE;
+    bool has_documents = r->options->sending.script_path && !r->options->guests;
     const struct bs_truth_rows rows = {.class = r->class,
                                        .options = &r->options->wearables,
                                        .wearables = r->wearables,
                                        .traces = &r->traces,
                                        .truth = &r->truth,
-                                       .consent = bs_class_documents_consent,
+                                       .consent = has_documents ? bs_class_documents_consent : NULL,
                                        .context = documents};
     enum bs_status status = bs_truth_rows_write(&rows, r->rows);
     int closed = fclose(r->rows);

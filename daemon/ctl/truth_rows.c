@@ -34,8 +34,9 @@ static void write_member(const struct writer *w)
 {
     const struct bs_truth_rows *r = w->rows;
     begin_row(w, "member");
-    bs_buffer_add_format(w->to, ",\"consent\":\"%s\",\"retention_pct\":%.4f",
-                         r->consent(r->context, w->member),
+    if (r->consent)
+        bs_buffer_add_format(w->to, ",\"consent\":\"%s\"", r->consent(r->context, w->member));
+    bs_buffer_add_format(w->to, ",\"retention_pct\":%.4f",
                          100 * bs_class_retention(r->class, w->member));
     end_row(w);
 }

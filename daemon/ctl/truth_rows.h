@@ -19,8 +19,8 @@ struct bs_truth_rows {
     const struct bs_wearables *wearables;
     const struct bs_traces *traces;
     const struct bs_truth *truth;
-    const char *(*consent)(const void *context, uint32_t member);
-    const void *context; /* of consent */
+    const char *(*consent)(const void *context, uint32_t member); /* NULL: it is not known */
+    const void *context;                                          /* of consent */
 };
 
 /* Writes all of them. BS_IO (with errno) where the file fails, BS_NO_MEMORY also where the traces
