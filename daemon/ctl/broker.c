@@ -90,7 +90,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         b->give_up_s = (uint32_t)bs_parse_count(state, "timeout", argument, 0, 86400);
         return 0;
     case ARGP_KEY_END:
-        if (!b->config && !b->site)
+        if (!b->config && !b->site && !b->unneeded)
             argp_error(state, "name the site: --site, or --config FILE");
         return 0;
     default:

@@ -15,6 +15,7 @@
 struct bs_broker {
     const char *config, *uri, *site, *root; /* as given; NULL: not given */
     uint32_t give_up_s;
+    bool unneeded; /* the command speaks to no broker after all: no site need be named */
     struct bs_conf conf;
 };
 

@@ -17,6 +17,7 @@ struct bs_event {
     uint8_t foot;      /* enum bs_foot */
     uint8_t direction; /* enum bs_direction */
     uint16_t known;    /* bit f: field f has a value */
+    uint32_t contact;  /* which of its member's contacts it tells of; the wearable does not say */
     int64_t value[BS_FIELD_COUNT];
 };
 

@@ -197,13 +197,15 @@ void bs_gym_fini(struct bs_gym *g)
     *g = (struct bs_gym){0};
 }
 
-void bs_gym_class(const struct bs_gym *g, int64_t start_ms, struct bs_class_options *ret)
+void bs_gym_class(const struct bs_gym *g, int64_t start_ms, struct bs_class_options *ret,
+                  struct bs_wearables_options *ret_wearables)
 {
     bool is_on = start_ms >= g->start_ms && start_ms < g->end_ms;
     ret->members = g->device_count;
-    ret->devices_each = 1;
-    ret->devices = (const char *const *)g->devices;
     ret->timetable = g->timetable;
     ret->timetable.phases = g->phases;
     ret->timetable.ahead_ms = is_on ? start_ms - g->start_ms : 0;
+    ret_wearables->members = g->device_count;
+    ret_wearables->devices = (const char *const *)g->devices;
+    bs_sensors_whole(1, &ret_wearables->sensors);
 }

@@ -4,6 +4,7 @@
 #define BACKSTEP_CTL_GYM_H
 
 #include "class.h"
+#include "wearables.h"
 
 #include "backstep/core/kinds.h"
 
@@ -24,8 +25,10 @@ struct bs_gym {
 int bs_gym_load(struct bs_gym *ret, const char *folder, const char *group);
 void bs_gym_fini(struct bs_gym *g);
 
-/* The members and the timetable into the options of a class that begins at start_ms: in time with
- * the session where it is on then, else from its first phase. Points into *g. */
-void bs_gym_class(const struct bs_gym *g, int64_t start_ms, struct bs_class_options *ret);
+/* The members, what they wear and the timetable into the options of a class that begins at
+ * start_ms: in time with the session where it is on then, else from its first phase. Points into
+ * *g. */
+void bs_gym_class(const struct bs_gym *g, int64_t start_ms, struct bs_class_options *ret,
+                  struct bs_wearables_options *ret_wearables);
 
 #endif

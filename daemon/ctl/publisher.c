@@ -221,19 +221,20 @@ enum bs_status bs_publisher_connect(struct bs_publisher *p)
 }
 
 static enum bs_status fill_and_send(struct bs_publisher *p, struct slot *slot, const char *topic,
-                                    struct bs_slice payload)
+                                    struct bs_slice payload, bool retained)
 {
     bs_buffer_reset(&slot->payload);
     bs_buffer_add(&slot->payload, payload);
     if (slot->payload.failed)
         return BS_NO_MEMORY;
-    slot->delivery =
-        (struct bs_delivery){.topic = topic, .payload = bs_buffer_slice(&slot->payload)};
+    slot->delivery = (struct bs_delivery){
+        .topic = topic, .payload = bs_buffer_slice(&slot->payload), .retained = retained};
     pass_on(p, slot);
     return BS_OK;
 }
 
-enum bs_status bs_publisher_send(struct bs_publisher *p, const char *topic, struct bs_slice payload)
+enum bs_status bs_publisher_send(struct bs_publisher *p, const char *topic, struct bs_slice payload,
+                                 bool retained)
 {
     bs_check(payload.length <= PAYLOAD_MAX);
     for (;;) {
@@ -242,7 +243,7 @@ enum bs_status bs_publisher_send(struct bs_publisher *p, const char *topic, stru
         send_lost(p);
         struct slot *slot = take_slot(p, &limit);
         if (slot)
-            return fill_and_send(p, slot, topic, payload);
+            return fill_and_send(p, slot, topic, payload, retained);
         /* The window must not drain: a broker that holds its next PUBACK back until our TCP
          * acknowledgement and a kernel that delays this one until we send stand still together for
          * 5 to 40 ms (measured: 3 000 messages/s instead of 38 000 at a Receive Maximum of 20). */

@@ -35,8 +35,8 @@ enum bs_status bs_publisher_connect(struct bs_publisher *p);
 /* Hands over one message, waiting while the window is full; the payload is copied, `topic` must
  * live until it is acknowledged or no call but _get_progress and _free follows. BS_IO: gave up;
  * BS_REFUSED: the broker refuses us or such messages; BS_CLOSED: a stop was requested. */
-enum bs_status bs_publisher_send(struct bs_publisher *p, const char *topic,
-                                 struct bs_slice payload);
+enum bs_status bs_publisher_send(struct bs_publisher *p, const char *topic, struct bs_slice payload,
+                                 bool retained);
 
 /* Waits until `until_ns` (CLOCK_MONOTONIC) and keeps the connection meanwhile; as _send. */
 enum bs_status bs_publisher_wait(struct bs_publisher *p, uint64_t until_ns);

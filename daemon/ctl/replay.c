@@ -20,6 +20,7 @@ struct replay {
     const char *path;
     size_t at_once; /* 0: all */
     struct bs_step_table table;
+    struct bs_wearable *wearables; /* of the run */
     size_t next_row;
 };
 
@@ -109,14 +110,19 @@ static int64_t place_in_time(struct replay *r)
     return start_ms;
 }
 
-static bool next_row(void *context, uint32_t *ret_wearable, struct bs_event *ret)
+static bool next_row(void *context, struct bs_reading *ret)
 {
     struct replay *r = context;
     if (r->next_row >= r->table.row_count)
         return false;
     const struct bs_table_row *row = &r->table.rows[r->next_row++];
-    *ret_wearable = r->table.trials[row->trial].member;
-    *ret = row->event;
+    uint32_t wearable = r->table.trials[row->trial].member;
+    *ret = (struct bs_reading){.wearable = wearable,
+                               .boot = r->wearables[wearable].boot,
+                               .made_ms = row->event.time_ms,
+                               .event = row->event};
+    if (r->sending.encoding.up)
+        ret->event.time_ms -= r->wearables[wearable].powered_up_ms;
     return true;
 }
 
@@ -133,8 +139,7 @@ static struct bs_wearable *draw_wearables(const struct bs_step_table *t, int64_t
     return wearables;
 }
 
-static int write_truth(struct replay *r, struct bs_sending *sending,
-                       const struct bs_wearable *wearables, const struct bs_truth *truth)
+static int write_truth(struct replay *r, struct bs_sending *sending, const struct bs_truth *truth)
 {
     struct bs_buffer text;
     bs_buffer_init(&text, TRUTH_BYTES_MAX);
@@ -142,7 +147,7 @@ static int write_truth(struct replay *r, struct bs_sending *sending,
     bs_truth_write_counts(truth, &text);
     bs_buffer_add_format(&text, ",\"unacknowledged\":%llu,\n ",
                          (unsigned long long)bs_sending_unacknowledged(sending));
-    bs_truth_write_sent(truth, wearables, &text);
+    bs_truth_write_sent(truth, r->wearables, &text);
     bs_buffer_add_text(&text, ",\n ");
     bs_step_table_write_devices(&r->table, &text);
     bs_buffer_add_text(&text, "}\n");
@@ -154,20 +159,20 @@ static int write_truth(struct replay *r, struct bs_sending *sending,
 static int send_table(struct replay *r, struct bs_sending *sending)
 {
     int64_t start_ms = place_in_time(r);
-    struct bs_wearable *wearables = draw_wearables(&r->table, start_ms);
+    r->wearables = draw_wearables(&r->table, start_ms);
     struct bs_truth truth;
-    if (bs_truth_init(&truth, r->table.member_count) != BS_OK || !wearables) {
-        free(wearables);
+    if (bs_truth_init(&truth, r->table.member_count) != BS_OK || !r->wearables) {
+        free(r->wearables);
         bs_truth_fini(&truth);
         return BS_EXIT_MEMORY;
     }
     struct bs_sending_plan plan = {
-        .source = {r, next_row}, .wearables = wearables, .origin_ms = start_ms};
+        .source = {r, next_row}, .wearables = r->wearables, .origin_ms = start_ms};
     int exit_status = bs_sending_run(sending, &plan, &truth);
-    int written = write_truth(r, sending, wearables, &truth);
+    int written = write_truth(r, sending, &truth);
     bs_sending_summarise(sending, &truth);
     bs_truth_fini(&truth);
-    free(wearables);
+    free(r->wearables);
     return exit_status != BS_EXIT_DONE ? exit_status : written;
 }
 

@@ -1,6 +1,5 @@
 /* Walkers against what is known of real ones. Must never ask for more than the figures that were
  * measured: means, spread and memory of strides, signs, ranges. */
-#include "class.h"
 #include "gait_model.h"
 
 #include <setjmp.h>
@@ -138,128 +137,164 @@ static void test_feet_alternate_within_hard_ranges(void **state)
     }
 }
 
-static struct bs_class_options small_class(void)
+/* Pairs of values of noise that is asked for a memory, as strides are of steps. */
+static void measure_noise(double sd, double lag1, double *ret_sd, double *ret_lag1)
 {
-    static const struct bs_class_phase phases[] = {{BS_DIRECTION_BACKWARD, 20000},
-                                                   {BS_DIRECTION_FORWARD, 10000}};
-    return (struct bs_class_options){.members = 7,
-                                     .devices_each = 2,
-                                     .prefix = "sim",
-                                     .duration_ms = 60000,
-                                     .timetable = {.phases = phases, .count = 2},
-                                     .pace_spm = 110,
-                                     .loss_pct = 5,
-                                     .seed = 42};
-}
-
-static void test_a_class_comes_in_order_of_time(void **state)
-{
-    (void)state;
-    struct bs_class_options options = small_class();
-    struct bs_class *c;
-    assert_int_equal(bs_class_new(&c, &options, 1000000), BS_OK);
-    uint32_t device, next_seq[14] = {0};
-    uint64_t sent = 0, gaps = 0;
-    int64_t last_ms = 1000000;
-    struct bs_event e;
-    for (; bs_class_next(c, &device, &e); sent++) {
-        assert_true(e.time_ms >= last_ms && e.time_ms < 1060000);
-        last_ms = e.time_ms;
-        assert_true(device < 14);
-        assert_int_equal(e.foot, device % 2 ? BS_FOOT_RIGHT : BS_FOOT_LEFT);
-        assert_true(e.seq >= next_seq[device]);
-        gaps += e.seq - next_seq[device];
-        next_seq[device] = e.seq + 1;
-        int64_t phase_ms = (e.time_ms - 1000000) % 30000;
-        /* A step that began before the turn ends in its own direction. */
-        if (phase_ms > 1000 && (phase_ms < 20000 || phase_ms > 21000))
-            assert_int_equal(e.direction,
-                             phase_ms < 20000 ? BS_DIRECTION_BACKWARD : BS_DIRECTION_FORWARD);
+    enum { RUNS = 80, PAIRS = 2000 };
+    double square = 0, product = 0;
+    for (uint64_t seed = 1; seed <= RUNS; seed++) {
+        struct bs_random r;
+        struct bs_gait_noise n;
+        bs_random_init(&r, seed);
+        bs_gait_noise_init(&n, &r, sd, lag1);
+        double last = 0;
+        for (int i = 0; i < PAIRS; i++) {
+            double first = bs_gait_noise_next(&n, &r),
+                   pair = (first + bs_gait_noise_next(&n, &r)) / 2;
+            square += pair * pair;
+            product += i > 0 ? pair * last : 0;
+            last = pair;
+        }
     }
-    expect_between("steps", (double)sent, 600, 850);
-    expect_between("lost", (double)bs_class_lost(c), 10, 80);
-    assert_true(gaps <= bs_class_lost(c));
-    bs_class_free(c);
+    *ret_sd = sqrt(square / (RUNS * PAIRS));
+    *ret_lag1 = product / (RUNS * (PAIRS - 1)) / (square / (RUNS * PAIRS));
 }
 
-static void test_a_timetable_ends_in_its_last_phase(void **state)
+static void test_noise_remembers_as_it_is_told(void **state)
 {
     (void)state;
-    static const struct bs_class_phase phases[] = {
-        {BS_DIRECTION_BACKWARD, 1000}, {BS_DIRECTION_UP, 0}, {BS_DIRECTION_LEFT, 500}};
-    const struct {
-        uint32_t repeat;
-        int64_t ahead_ms, ms;
-        enum bs_direction expected;
-    } cases[] = {
-        {2, 0, 0, BS_DIRECTION_BACKWARD},    {2, 0, 999, BS_DIRECTION_BACKWARD},
-        {2, 0, 1000, BS_DIRECTION_LEFT},     {2, 0, 1500, BS_DIRECTION_BACKWARD},
-        {2, 0, 2999, BS_DIRECTION_LEFT},     {2, 0, 3000, BS_DIRECTION_LEFT},
-        {0, 0, 3000, BS_DIRECTION_BACKWARD}, {0, 0, 1500000, BS_DIRECTION_BACKWARD},
-        {2, 1200, 0, BS_DIRECTION_LEFT},     {2, -1200, 1100, BS_DIRECTION_BACKWARD},
-        {2, -1200, 2300, BS_DIRECTION_LEFT},
-    };
+    static const double lags[] = {0.15, 0.3, 0.55};
+    for (size_t i = 0; i < sizeof lags / sizeof *lags; i++) {
+        double sd, lag1;
+        measure_noise(0.02, lags[i], &sd, &lag1);
+        expect_between("standard deviation", sd, 0.0195, 0.0205);
+        expect_between("lag-1 correlation", lag1, lags[i] - 0.03, lags[i] + 0.03);
+    }
+}
+
+/* Each stride's mean of a field, and the correlation of neighbours; the spread is of one step. */
+static double stride_lag1(uint64_t seed, enum bs_field field, double *ret_sd)
+{
+    static double strides[STEPS / 2];
+    struct bs_gait_walker w;
+    struct bs_event e = {0};
+    double mean = 0, variance = 0, covariance = 0, square = 0, first = 0;
+    const int n = STEPS / 2;
+    bs_gait_walker_init(&w, seed, 110);
+    for (int i = 0; i < STEPS; i++) {
+        bs_gait_walker_step(&w, BS_DIRECTION_FORWARD, &e);
+        double value = (double)e.value[field];
+        square += value * value / STEPS;
+        if (i % 2 == 1)
+            mean += (strides[i / 2] = (first + value) / 2) / n;
+        first = value;
+    }
+    for (int i = 0; i < n; i++) {
+        variance += (strides[i] - mean) * (strides[i] - mean) / n;
+        if (i > 0)
+            covariance += (strides[i] - mean) * (strides[i - 1] - mean) / n;
+    }
+    *ret_sd = sqrt(square - mean * mean);
+    return covariance / variance;
+}
+
+/* What a slip is looked for in must not be kinder to the detector than strides are. */
+static void test_all_that_is_judged_remembers(void **state)
+{
+    (void)state;
+    static const struct {
+        enum bs_field field;
+        const char *what;
+        double sd_min, sd_max;
+    } cases[] = {{BS_FIELD_STEP_MS, "step time", 5, 15},
+                 {BS_FIELD_STEP_MM, "step length", 12, 30},
+                 {BS_FIELD_VO_MM, "oscillation", 1, 2},
+                 {BS_FIELD_TRUNK_CDEG, "trunk pitch", 35, 75}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct bs_class_timetable t = {phases, 3, cases[i].repeat, cases[i].ahead_ms};
-        enum bs_direction found = bs_class_direction(&t, cases[i].ms);
-        if (found != cases[i].expected)
-            fail_msg("case %zu: direction %d, expected %d", i, found, cases[i].expected);
+        double lag1 = 0, sd = 0, sd_sum = 0;
+        for (uint64_t seed = 1; seed <= WALKERS; seed++) {
+            lag1 += stride_lag1(seed, cases[i].field, &sd) / WALKERS;
+            sd_sum += sd / WALKERS;
+        }
+        printf("%s: lag-1 %.3f, sd of a step %.2f\n", cases[i].what, lag1, sd_sum);
+        expect_between(cases[i].what, lag1, 0.15, 0.4);
+        expect_between(cases[i].what, sd_sum, cases[i].sd_min, cases[i].sd_max);
     }
 }
 
-static void test_a_class_is_what_its_seed_says(void **state)
+/* Mean step length and walk ratio, in mm ms, of one direction after another. */
+static void walk_on(struct bs_gait_walker *w, enum bs_direction direction, double *ret_mm,
+                    double *ret_ratio)
 {
-    (void)state;
-    struct bs_class_options options = small_class();
-    options.steps_max = 500;
-    struct bs_class *a, *b;
-    assert_int_equal(bs_class_new(&a, &options, 0), BS_OK);
-    assert_int_equal(bs_class_new(&b, &options, 0), BS_OK);
-    uint32_t device, other_device;
-    struct bs_event e = {0}, other = {0};
-    unsigned sent = 0;
-    for (; bs_class_next(a, &device, &e); sent++) {
-        assert_true(bs_class_next(b, &other_device, &other));
-        assert_int_equal(device, other_device);
-        assert_int_equal(e.time_ms, other.time_ms);
-        assert_memory_equal(e.value, other.value, sizeof e.value);
-    }
-    assert_int_equal(sent, 500);
-    assert_false(bs_class_next(b, &device, &e));
-    bs_class_free(a);
-    bs_class_free(b);
-}
-
-static void test_devices_by_name(void **state)
-{
-    (void)state;
-    static const char *const devices[] = {"belt-01", "belt-03"};
-    struct bs_class_options options = small_class();
-    options.members = 2;
-    options.devices_each = 1;
-    options.devices = devices;
-    struct bs_wearable w;
-    for (uint32_t i = 0; i < bs_class_wearable_count(&options); i++) {
-        bs_class_wearable(&options, i, 1000, &w);
-        assert_string_equal(w.id, devices[i]);
+    *ret_mm = *ret_ratio = 0;
+    for (int i = 0; i < STEPS; i++) {
+        struct bs_event e = {0};
+        bs_gait_walker_step(w, direction, &e);
+        *ret_mm += (double)e.value[BS_FIELD_STEP_MM] / STEPS;
+        *ret_ratio += (double)(e.value[BS_FIELD_STEP_MM] * e.value[BS_FIELD_STEP_MS]) / STEPS;
     }
 }
 
-static void test_another_start_or_seed_is_another_boot(void **state)
+static void test_as_much_is_kept_as_asked_for(void **state)
 {
     (void)state;
-    struct bs_class_options options = small_class();
-    struct bs_wearable w, again, later, reseeded;
-    bs_class_wearable(&options, 3, 1000, &w);
-    bs_class_wearable(&options, 3, 1000, &again);
-    bs_class_wearable(&options, 3, 1001, &later);
-    options.seed++;
-    bs_class_wearable(&options, 3, 1000, &reseeded);
-    assert_string_equal(w.id, "sim-002R");
-    assert_int_equal(w.boot, again.boot);
-    assert_int_not_equal(w.boot, later.boot);
-    assert_int_not_equal(w.boot, reseeded.boot);
-    assert_true(w.powered_up_ms < 1000);
+    static const double retentions[] = {0, 0.2, 0.5, 1};
+    for (size_t i = 0; i < sizeof retentions / sizeof *retentions; i++) {
+        double length = 0, ratio = 0;
+        for (uint64_t seed = 1; seed <= WALKERS; seed++) {
+            struct bs_gait_walker w;
+            double habit[2], back[2], block[2];
+            bs_gait_walker_init(&w, seed, 110);
+            w.retention = retentions[i];
+            walk_on(&w, BS_DIRECTION_FORWARD, &habit[0], &habit[1]);
+            walk_on(&w, BS_DIRECTION_BACKWARD, &back[0], &back[1]);
+            walk_on(&w, BS_DIRECTION_FORWARD, &block[0], &block[1]);
+            length += (habit[0] - block[0]) / (habit[0] - back[0]) / WALKERS;
+            ratio += (habit[1] - block[1]) / (habit[1] - back[1]) / WALKERS;
+        }
+        printf("asked for %g: length %.3f, walk ratio %.3f\n", retentions[i], length, ratio);
+        expect_between("retention of step length", length, retentions[i] - 0.03,
+                       retentions[i] + 0.03);
+        expect_between("retention of walk ratio", ratio, retentions[i] - 0.03,
+                       retentions[i] + 0.03);
+    }
+}
+
+/* The same seed with and without a shift: whatever else it does is the same noise. */
+static void test_a_shift_moves_one_metric_until_the_turn(void **state)
+{
+    (void)state;
+    static const enum bs_field fields[BS_SHIFT_METRICS] = {
+        [BS_SHIFT_STEP_LENGTH] = BS_FIELD_STEP_MM,
+        [BS_SHIFT_STEP_TIME] = BS_FIELD_STEP_MS,
+        [BS_SHIFT_OSCILLATION] = BS_FIELD_VO_MM,
+        [BS_SHIFT_TRUNK_PITCH] = BS_FIELD_TRUNK_CDEG,
+    };
+    for (int m = 0; m < BS_SHIFT_METRICS; m++) {
+        struct bs_gait_walker plain, shifted;
+        bs_gait_walker_init(&plain, 7, 110);
+        bs_gait_walker_init(&shifted, 7, 110);
+        double before = 0, during = 0, after = 0, expected = 0;
+        for (int i = 0; i < 300; i++) {
+            struct bs_event a = {0}, b = {0};
+            enum bs_direction d = i < 200 ? BS_DIRECTION_FORWARD : BS_DIRECTION_LEFT;
+            if (i == 100)
+                bs_gait_walker_shift(&shifted, (enum bs_shift_metric)m, -10);
+            bs_gait_walker_step(&plain, d, &a);
+            bs_gait_walker_step(&shifted, d, &b);
+            double moved = (double)(b.value[fields[m]] - a.value[fields[m]]);
+            *(i < 100 ? &before : i < 200 ? &during : &after) += moved / 100;
+            if (i >= 100 && i < 200)
+                expected += -(double)a.value[fields[m]] / 1000;
+            for (int other = 0; other < BS_SHIFT_METRICS; other++)
+                assert_true(other == m || a.value[fields[other]] == b.value[fields[other]]);
+        }
+        if (m == BS_SHIFT_TRUNK_PITCH)
+            expected = -1000;
+        expect_between("before it", before, 0, 0);
+        expect_between("shift", during, expected - 1, expected + 1);
+        expect_between("behind the turn", after, 0, 0);
+    }
 }
 
 int main(void)
@@ -269,11 +304,10 @@ int main(void)
         cmocka_unit_test(test_strides_remember),
         cmocka_unit_test(test_first_step_after_the_turn_takes_longer),
         cmocka_unit_test(test_feet_alternate_within_hard_ranges),
-        cmocka_unit_test(test_a_class_comes_in_order_of_time),
-        cmocka_unit_test(test_a_timetable_ends_in_its_last_phase),
-        cmocka_unit_test(test_devices_by_name),
-        cmocka_unit_test(test_a_class_is_what_its_seed_says),
-        cmocka_unit_test(test_another_start_or_seed_is_another_boot),
+        cmocka_unit_test(test_noise_remembers_as_it_is_told),
+        cmocka_unit_test(test_all_that_is_judged_remembers),
+        cmocka_unit_test(test_as_much_is_kept_as_asked_for),
+        cmocka_unit_test(test_a_shift_moves_one_metric_until_the_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

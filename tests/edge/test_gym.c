@@ -41,8 +41,11 @@ static void test_a_drill_by_the_clock(void **state)
     expect_devices(&g, devices, 9);
     assert_int_equal(g.end_ms - g.start_ms, HOUR_MS);
     struct bs_class_options class = {0};
-    bs_gym_class(&g, g.start_ms + 70000, &class);
+    struct bs_wearables_options worn = {0};
+    bs_gym_class(&g, g.start_ms + 70000, &class, &worn);
     assert_int_equal(class.members, 9);
+    assert_int_equal(bs_wearables_count(&worn), 9);
+    assert_ptr_equal(worn.devices, g.devices);
     assert_int_equal(bs_class_direction(&class.timetable, 0), BS_DIRECTION_FORWARD);
     assert_int_equal(bs_class_direction(&class.timetable, 50000), BS_DIRECTION_BACKWARD);
     assert_int_equal(bs_class_direction(&class.timetable, HOUR_MS), BS_DIRECTION_FORWARD);
@@ -57,7 +60,8 @@ static void test_a_class_outside_its_session_begins_with_the_drill(void **state)
     const int64_t outside[] = {g.start_ms - 1, g.end_ms, g.end_ms + 70000};
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
         struct bs_class_options class = {0};
-        bs_gym_class(&g, outside[i], &class);
+        struct bs_wearables_options worn = {0};
+        bs_gym_class(&g, outside[i], &class, &worn);
         assert_int_equal(bs_class_direction(&class.timetable, 0), BS_DIRECTION_BACKWARD);
         assert_int_equal(bs_class_direction(&class.timetable, 60000), BS_DIRECTION_FORWARD);
     }
@@ -72,7 +76,8 @@ static void test_a_drill_by_hand_stays_in_its_phase(void **state)
     assert_int_equal(bs_gym_load(&g, example(), "thu-steps"), BS_EXIT_DONE);
     expect_devices(&g, devices, 5);
     struct bs_class_options class = {0};
-    bs_gym_class(&g, g.start_ms + HOUR_MS, &class);
+    struct bs_wearables_options worn = {0};
+    bs_gym_class(&g, g.start_ms + HOUR_MS, &class, &worn);
     assert_int_equal(bs_class_direction(&class.timetable, 0), BS_DIRECTION_UP);
     assert_int_equal(bs_class_direction(&class.timetable, HOUR_MS), BS_DIRECTION_UP);
     bs_gym_fini(&g);
