@@ -13,7 +13,7 @@
 /* The text, piece by piece, and where each piece ends. */
 struct pieces {
     struct bs_buffer text;
-    size_t alias_end, head_end, member_end;
+    size_t alias_end, head_end, member_end, phase_end;
 };
 
 static void write_pieces(const struct bs_tags_names *names, struct pieces *ret)
@@ -28,6 +28,7 @@ static void write_pieces(const struct bs_tags_names *names, struct pieces *ret)
     bs_line_add_tag(text, BS_SLICE("member"), names->member);
     ret->member_end = text->length;
     bs_line_add_tag(text, BS_SLICE("phase"), names->phase);
+    ret->phase_end = text->length;
     bs_line_add_tag(text, BS_SLICE("site"), names->site);
 }
 
@@ -47,6 +48,8 @@ struct bs_tags *bs_tags_new(const struct bs_tags_names *names)
                               .head_length = (uint16_t)(p.head_end - p.alias_end),
                               .member_length = (uint16_t)(p.member_end - p.head_end),
                               .tail_length = (uint16_t)(p.text.length - p.member_end),
+                              .group_length = (uint8_t)names->group.length,
+                              .site_length = (uint8_t)(p.text.length - p.phase_end),
                               .named = names->named,
                               .grouped = is_grouped(names)};
         memcpy(t->text, p.text.at, p.text.length);
@@ -103,4 +106,12 @@ bool bs_tags_share_group(const struct bs_tags *a, const struct bs_tags *b)
 {
     return a->shared_hash == b->shared_hash && bs_slice_equal(bs_tags_head(a), bs_tags_head(b)) &&
            bs_slice_equal(bs_tags_tail(a), bs_tags_tail(b));
+}
+
+/* Ids have nothing to be escaped. */
+
+struct bs_slice bs_tags_group(const struct bs_tags *t)
+{
+    struct bs_slice head = bs_tags_head(t);
+    return bs_slice_after(head, head.length - t->group_length);
 }
