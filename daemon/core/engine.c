@@ -11,6 +11,7 @@ void bs_engine_apply_settings(struct bs_engine *e)
     bs_windows_set_lateness(e->windows, s->allowed_lateness_s * 1000, s->stored_lateness_s * 1000);
     bs_windows_set_refresh(e->windows, s->refresh_s * 1000);
     bs_windows_set_group_min(e->windows, s->min_group_size);
+    bs_summaries_set_refresh(e->summaries, s->refresh_s * 1000);
 }
 
 static enum bs_status make_parts(struct bs_engine *e, const struct bs_engine_options *options)
@@ -24,6 +25,8 @@ static enum bs_status make_parts(struct bs_engine *e, const struct bs_engine_opt
         return BS_NO_MEMORY;
     int64_t window_ms = bs_config_settings(e->config)->window_s * 1000;
     if (bs_windows_new(&e->windows, window_ms) != BS_OK)
+        return BS_NO_MEMORY;
+    if (bs_summaries_new(&e->summaries, e->sessions) != BS_OK)
         return BS_NO_MEMORY;
     bs_engine_apply_settings(e);
     bs_buffer_add(&e->root, options->topic_root);
@@ -56,6 +59,7 @@ void bs_engine_free(struct bs_engine *e)
         return;
     bs_roster_free(e->roster);
     bs_windows_free(e->windows);
+    bs_summaries_free(e->summaries);
     bs_sessions_free(e->sessions);
     bs_config_free(e->config);
     bs_buffer_fini(&e->root);
@@ -72,6 +76,8 @@ struct bs_tick_ms bs_engine_deadline(const struct bs_engine *e)
         next -= e->offset_ms;
     int64_t refresh = bs_windows_tick_deadline(e->windows).ms;
     next = refresh < next ? refresh : next;
+    int64_t summary = bs_engine_summaries_deadline(e).ms;
+    next = summary < next ? summary : next;
     return (struct bs_tick_ms){e->next_sweep.ms < next ? e->next_sweep.ms : next};
 }
 
@@ -91,10 +97,11 @@ void bs_engine_forget_sessions(struct bs_engine *e)
     bs_sessions_forget(e->sessions, (struct bs_wall_ms){before});
 }
 
-static void sweep(struct bs_engine *e)
+static void sweep(struct bs_engine *e, const struct bs_effects *effects)
 {
-    bs_roster_sweep(e->roster, e->windows, e->now);
     bs_engine_forget_sessions(e);
+    bs_summaries_sweep(e->summaries, effects);
+    bs_roster_sweep(e->roster, e->windows, e->now);
     e->next_sweep.ms = BS_NEVER_MS;
     if (bs_roster_devices(e->roster) || bs_roster_members(e->roster))
         bs_engine_arm_sweep(e);
@@ -104,9 +111,10 @@ static void fire_deadlines(struct bs_engine *e, const struct bs_effects *effects
 {
     bs_windows_fire_wall(e->windows, bs_engine_wall(e), effects);
     bs_windows_fire_tick(e->windows, e->now, effects);
+    bs_summaries_fire(e->summaries, bs_engine_wall(e), e->now, effects);
     bs_windows_advance(e->windows, bs_engine_wall(e));
     if (e->now.ms >= e->next_sweep.ms)
-        sweep(e);
+        sweep(e, effects);
 }
 
 static enum bs_status take_message(struct bs_engine *e, const struct bs_record *r,
@@ -173,6 +181,7 @@ static enum bs_status take_clock(struct bs_engine *e, struct bs_slice body,
     e->offset_ms = clock.offset_ms;
     if (clock.stepped) {
         bs_windows_finalise_all(e->windows, effects);
+        bs_summaries_follow_clock(e->summaries, bs_engine_wall(e), effects);
         bs_roster_restart_upclocks(e->roster);
     }
     bs_windows_advance(e->windows, bs_engine_wall(e));

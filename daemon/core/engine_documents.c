@@ -29,10 +29,12 @@ static void follow_settings(struct bs_engine *e, const struct change *c)
 static void set_consent(struct bs_engine *e, struct bs_member *m, enum bs_consent consent,
                         const struct bs_effects *effects)
 {
-    if (m->consent == BS_CONSENT_MEMBER && consent != BS_CONSENT_MEMBER)
+    if (m->consent == BS_CONSENT_MEMBER && consent != BS_CONSENT_MEMBER) {
         bs_windows_write_member(e->windows, &m->windows, effects);
+        bs_summaries_write_member(e->summaries, &m->summaries, effects);
+    }
     m->consent = (uint8_t)consent;
-    m->windows.withheld = consent != BS_CONSENT_MEMBER;
+    m->windows.withheld = m->summaries.withheld = consent != BS_CONSENT_MEMBER;
 }
 
 static void take_devices(struct bs_engine *e, struct bs_member *m, const struct bs_ids *devices)
@@ -102,6 +104,7 @@ static void follow_session(struct bs_engine *e, const struct change *c)
         follow_session_of(e, c->id, &c->outcome->now->session, false);
     else
         bs_sessions_close(e->sessions, c->id, bs_engine_wall(e));
+    bs_summaries_follow(e->summaries, c->id, bs_engine_wall(e), c->effects);
 }
 
 static void take_session(void *context, struct bs_slice group,

@@ -1,6 +1,6 @@
 /* The engine's insides, shared by its parts: engine.c (life, deadlines, records, time),
  * engine_steps.c (messages of wearables), engine_tags.c (which tags a step carries),
- * engine_documents.c (configuration). */
+ * engine_summaries.c (which summary it is in), engine_documents.c (configuration). */
 #ifndef BACKSTEP_CORE_ENGINE_PARTS_H
 #define BACKSTEP_CORE_ENGINE_PARTS_H
 
@@ -9,6 +9,7 @@
 #include "backstep/core/engine.h"
 #include "backstep/core/roster.h"
 #include "backstep/core/sessions.h"
+#include "backstep/core/summaries.h"
 #include "backstep/core/topic.h"
 #include "backstep/core/window.h"
 
@@ -20,6 +21,7 @@ struct bs_engine {
     struct bs_sessions *sessions;
     struct bs_roster *roster;
     struct bs_windows *windows;
+    struct bs_summaries *summaries;
     struct bs_buffer root; /* "backstep/v1/north/" */
     struct bs_buffer topic;
     struct bs_tick_ms now, next_sweep;
@@ -53,6 +55,17 @@ void bs_engine_forget_sessions(struct bs_engine *e);
 /* engine_tags.c: the tags of a step of that event time; NULL where memory is out. m->tagging has
  * the session that it belongs to. */
 struct bs_tags *bs_engine_tags(struct bs_engine *e, struct bs_member *m, int64_t time_ms);
+
+/* engine_summaries.c: finds the summary of a live step, whose tags were asked for just before:
+ * m->tagging has it then. False where a bound or memory is reached. */
+bool bs_engine_find_summary(struct bs_engine *e, struct bs_member *m);
+
+/* engine_summaries.c: that step passes. */
+void bs_engine_add_to_summary(struct bs_engine *e, const struct bs_member *m,
+                              const struct bs_sample *sample);
+
+/* engine_summaries.c: when the next summary may have to be written. */
+struct bs_tick_ms bs_engine_summaries_deadline(const struct bs_engine *e);
 
 /* engine_steps.c: the member of a document in force, made where it is new; NULL where memory is
  * out. */

@@ -105,6 +105,8 @@ static enum bs_step_reason place_step(struct bs_engine *e, const struct origin *
     key->tags = bs_engine_tags(e, o->member, key->time_ms);
     if (!key->tags)
         return BS_STEP_OVER_LIMIT;
+    if (!key->stored && !bs_engine_find_summary(e, o->member))
+        return BS_STEP_OVER_LIMIT;
     *ret = bs_windows_find(e->windows, &o->member->windows, key);
     if (!bs_windows_reserve(e->windows, &o->member->windows, key, ret))
         return BS_STEP_OVER_LIMIT;
@@ -118,6 +120,8 @@ static void count_in_window(struct bs_engine *e, const struct origin *o,
     sample->late = bs_engine_wall(e).ms >= place->end_ms;
     measure(sample->step, sample);
     bs_windows_add(e->windows, &o->member->windows, key, place, sample, e->now);
+    if (!key->stored)
+        bs_engine_add_to_summary(e, o->member, sample);
     if (!o->boot->accepted || key->time_ms > o->boot->latest_accepted)
         o->boot->latest_accepted = key->time_ms;
     o->boot->accepted = true;

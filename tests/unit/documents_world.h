@@ -9,7 +9,7 @@
 
 #define MINUTE 60000
 
-/* The newest writing of each row. */
+/* The newest writing of each row of windows. */
 struct board {
     struct {
         char key[320]; /* measurement, tags, timestamp */
@@ -37,13 +37,17 @@ static inline void take_row(struct board *b, const char *line)
     b->rows[i].written++;
 }
 
-/* Takes what was written since the last call; how many lines that were. */
+/* Takes the rows of windows that were written since the last call; how many lines those were. */
 static inline int take_rows(struct world *w, struct board *b)
 {
     int lines = 0;
     char *text = strdup(world_lines(w)), *rest = text;
-    for (char *line; (line = strsep(&rest, "\n")) && *line; lines++)
+    for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+        if (strncmp(line, "session_summary,", 16) == 0)
+            continue;
         take_row(b, line);
+        lines++;
+    }
     free(text);
     return lines;
 }
