@@ -52,7 +52,7 @@ char *bs_buffer_room(struct bs_buffer *b, size_t length)
     return b->at + b->length;
 }
 
-void bs_buffer_add(struct bs_buffer *b, struct bs_slice s)
+void bs_buffer_add_growing(struct bs_buffer *b, struct bs_slice s)
 {
     if (s.length == 0)
         return;
@@ -66,11 +66,6 @@ void bs_buffer_add(struct bs_buffer *b, struct bs_slice s)
 void bs_buffer_add_text(struct bs_buffer *b, const char *text)
 {
     bs_buffer_add(b, bs_slice_text(text));
-}
-
-void bs_buffer_add_char(struct bs_buffer *b, char c)
-{
-    bs_buffer_add(b, bs_slice_of(&c, 1));
 }
 
 void bs_buffer_add_u64(struct bs_buffer *b, uint64_t value)
@@ -91,6 +86,23 @@ void bs_buffer_add_i64(struct bs_buffer *b, int64_t value)
     bs_buffer_add_u64(b, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
+void bs_buffer_add_decimal(struct bs_buffer *b, int64_t value, unsigned decimals)
+{
+    char digits[20]; /* of 19 and a point */
+    size_t at = sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    bs_check(decimals <= 18);
+    for (unsigned i = 0; i <= decimals || rest; i++) {
+        if (i == decimals && i > 0)
+            digits[--at] = '.';
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    if (value < 0)
+        bs_buffer_add_char(b, '-');
+    bs_buffer_add(b, bs_slice_of(digits + at, sizeof digits - at));
+}
+
 void bs_buffer_add_format(struct bs_buffer *b, const char *format, ...)
 {
     char text[1024];
@@ -106,26 +118,33 @@ void bs_buffer_add_format(struct bs_buffer *b, const char *format, ...)
     bs_buffer_add(b, bs_slice_of(text, (size_t)length));
 }
 
-static void add_json_char(struct bs_buffer *b, char c)
+static bool is_escaped(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return c == '"' || c == '\\' || u < 0x20 || u == 0x7f;
+}
+
+static void add_escaped(struct bs_buffer *b, char c)
 {
     static const char hex[] = "0123456789abcdef";
     unsigned char u = (unsigned char)c;
-    if (c == '"' || c == '\\') {
-        char escaped[2] = {'\\', c};
-        bs_buffer_add(b, bs_slice_of(escaped, 2));
-    } else if (u < 0x20 || u == 0x7f) {
-        char escaped[6] = {'\\', 'u', '0', '0', hex[u >> 4], hex[u & 15]};
-        bs_buffer_add(b, bs_slice_of(escaped, 6));
-    } else {
-        bs_buffer_add_char(b, c);
-    }
+    char escaped[6] = {'\\', 'u', '0', '0', hex[u >> 4], hex[u & 15]};
+    bool is_short = c == '"' || c == '\\';
+    if (is_short)
+        escaped[1] = c;
+    bs_buffer_add(b, bs_slice_of(escaped, is_short ? 2 : 6));
 }
 
 void bs_buffer_add_json_string(struct bs_buffer *b, struct bs_slice s)
 {
     bs_buffer_add_char(b, '"');
-    for (size_t i = 0; i < s.length; i++)
-        add_json_char(b, s.at[i]);
+    for (size_t i = 0, plain; i < s.length; i++) {
+        for (plain = i; i < s.length && !is_escaped(s.at[i]);)
+            i++;
+        bs_buffer_add(b, bs_slice_of(s.at + plain, i - plain));
+        if (i < s.length)
+            add_escaped(b, s.at[i]);
+    }
     bs_buffer_add_char(b, '"');
 }
 

@@ -86,7 +86,7 @@ struct bs_slice bs_slip_write(const struct bs_slip_row *row, struct bs_line *lin
     bs_line_begin(line, BS_SLICE("slip"));
     bs_line_add(line, bs_tags_alias(row->tags));
     bs_line_add(line, bs_tags_head(row->tags));
-    bs_line_add(line, bs_tags_member(row->tags));
+    bs_line_add(line, bs_tags_member_tag(row->tags));
     bs_line_add(line, BS_SLICE(",metric="));
     bs_line_add(line, bs_slice_text(bs_slip_metric_name(row->metric)));
     bs_line_add(line, bs_tags_tail(row->tags));

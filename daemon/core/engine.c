@@ -11,6 +11,7 @@ void bs_engine_apply_settings(struct bs_engine *e)
     bs_windows_set_lateness(e->windows, s->allowed_lateness_s * 1000, s->stored_lateness_s * 1000);
     bs_windows_set_refresh(e->windows, s->refresh_s * 1000);
     bs_windows_set_group_min(e->windows, s->min_group_size);
+    bs_live_set_refresh(e->live, s->refresh_s * 1000);
 }
 
 static enum bs_status make_parts(struct bs_engine *e, const struct bs_engine_options *options)
@@ -29,12 +30,14 @@ static enum bs_status make_parts(struct bs_engine *e, const struct bs_engine_opt
     int64_t window_ms = bs_config_settings(e->config)->window_s * 1000;
     if (bs_windows_new(&e->windows, window_ms) != BS_OK)
         return BS_NO_MEMORY;
-    bs_engine_apply_settings(e);
     bs_buffer_add(&e->root, options->topic_root);
     bs_buffer_add_char(&e->root, '/');
     bs_buffer_add(&e->root, options->site);
     bs_buffer_add_char(&e->root, '/');
-    return e->root.failed ? BS_NO_MEMORY : BS_OK;
+    if (e->root.failed || bs_engine_make_live(e) != BS_OK)
+        return BS_NO_MEMORY;
+    bs_engine_apply_settings(e);
+    return BS_OK;
 }
 
 enum bs_status bs_engine_new(struct bs_engine **ret, const struct bs_engine_options *options)
@@ -58,6 +61,7 @@ void bs_engine_free(struct bs_engine *e)
 {
     if (!e)
         return;
+    bs_live_free(e->live);
     bs_roster_free(e->roster);
     bs_heap_fini(&e->timers);
     bs_bouts_free(e->bouts);
@@ -84,6 +88,8 @@ struct bs_tick_ms bs_engine_deadline(const struct bs_engine *e)
         next -= e->offset_ms;
     next = earlier(next, bs_windows_tick_deadline(e->windows).ms);
     next = earlier(next, bs_bouts_deadline(e->bouts).ms);
+    next = earlier(next, bs_live_tick_deadline(e->live).ms);
+    next = earlier(next, bs_minute_deadline(&e->minute).ms);
     return (struct bs_tick_ms){earlier(next, e->next_sweep.ms)};
 }
 
@@ -120,6 +126,8 @@ static void fire_deadlines(struct bs_engine *e)
     bs_windows_fire_tick(e->windows, e->now, e->effects);
     bs_bouts_fire(e->bouts, e->now, e->effects);
     bs_windows_advance(e->windows, bs_engine_wall(e));
+    bs_engine_fire_health(e);
+    bs_engine_fire_live(e);
     if (e->now.ms >= e->next_sweep.ms)
         sweep(e);
 }
@@ -141,10 +149,10 @@ static enum bs_status take_message(struct bs_engine *e, const struct bs_record *
         bs_engine_take_document(e, &topic, &body, retained, effects);
         break;
     case BS_TOPIC_BIRTH:
-        bs_engine_take_birth(e, &topic, body.payload);
+        bs_engine_take_birth(e, &topic, body.payload, retained);
         break;
     case BS_TOPIC_STATE:
-        e->books.state_received++;
+        bs_engine_take_state(e, &topic, body.payload, retained);
         break;
     case BS_TOPIC_FORGET:
     case BS_TOPIC_OTHER:
@@ -161,14 +169,18 @@ static void seed(struct bs_engine *e, uint64_t hash_seed)
     bs_roster_seed(e->roster, hash_seed);
     bs_config_seed(e->config, hash_seed);
     bs_sessions_seed(e->sessions, hash_seed);
+    bs_live_seed(e->live, hash_seed);
 }
 
 static enum bs_status take_start(struct bs_engine *e, struct bs_slice body)
 {
     struct bs_start_body start;
     enum bs_status status = bs_start_body_read(body, &start);
-    if (status != BS_OK || e->started)
+    if (status != BS_OK)
         return status;
+    bs_live_restart(e->live);
+    if (e->started)
+        return BS_OK;
     e->started = true;
     e->offset_ms = start.offset_ms;
     if (bs_roster_devices(e->roster) == 0 && bs_roster_members(e->roster) == 0)
@@ -189,7 +201,8 @@ static enum bs_status take_clock(struct bs_engine *e, struct bs_slice body,
     if (clock.stepped) {
         bs_engine_restart_order(e);
         bs_windows_finalise_all(e->windows, effects);
-        bs_roster_restart_upclocks(e->roster);
+        bs_roster_restart_clocks(e->roster);
+        bs_live_empty(e->live);
     }
     bs_windows_advance(e->windows, bs_engine_wall(e));
     return BS_OK;

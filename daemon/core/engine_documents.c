@@ -80,10 +80,11 @@ static void follow_member(struct bs_engine *e, const struct change *c)
     m->document = now ? &now->member : NULL;
     if (before)
         take_devices(e, m, &before->member.devices);
-    if (!now)
-        return;
-    give_devices(e, m, &now->member.devices);
-    set_consent(e, m, (enum bs_consent)now->member.consent, c->effects);
+    if (now) {
+        give_devices(e, m, &now->member.devices);
+        set_consent(e, m, (enum bs_consent)now->member.consent, c->effects);
+    }
+    bs_engine_show_member(e, m);
 }
 
 /* Sessions and their drills. */
@@ -104,14 +105,17 @@ static void follow_session_of(struct bs_engine *e, struct bs_slice group,
         status = bs_sessions_follow(e->sessions, &word);
     }
     e->books.config_without_effect += status != BS_OK;
+    bs_live_note_session(e->live, group);
 }
 
 static void follow_session(struct bs_engine *e, const struct change *c)
 {
-    if (c->outcome->now)
+    if (c->outcome->now) {
         follow_session_of(e, c->id, &c->outcome->now->session, false);
-    else
-        bs_sessions_close(e->sessions, c->id, bs_engine_wall(e));
+        return;
+    }
+    bs_sessions_close(e->sessions, c->id, bs_engine_wall(e));
+    bs_live_note_session(e->live, c->id);
 }
 
 static void take_session(void *context, struct bs_slice group,
@@ -144,6 +148,7 @@ static void follow(struct bs_engine *e, const struct change *c)
     case BS_KIND_COUNT:
         break;
     }
+    bs_engine_fire_live(e);
     bs_engine_arm_sweep(e);
 }
 

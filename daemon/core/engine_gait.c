@@ -10,9 +10,10 @@
 
 static void begin_bout(void *context, void *owner, int64_t first_ms)
 {
-    (void)context;
-    (void)owner;
+    struct bs_engine *e = context;
+    struct bs_member *m = owner;
     (void)first_ms;
+    bs_live_note_bout(e->live, &m->live);
 }
 
 static void note_bout(void *context, void *owner)
@@ -30,10 +31,13 @@ static void end_bout(void *context, void *owner)
 static void note_carry_over(void *context, void *owner, const struct bs_carry_over_news *news)
 {
     struct bs_engine *e = context;
-    (void)owner;
-    if (news->has_retention)
-        bs_windows_set_retention(e->windows, news->tags, news->time_ms, news->retention_pct,
-                                 news->in_group, e->now);
+    struct bs_member *m = owner;
+    if (!news->has_retention)
+        return;
+    bs_windows_set_retention(e->windows, news->tags, news->time_ms, news->retention_pct,
+                             news->in_group, e->now);
+    if (news->tags->named)
+        bs_live_note_retention(e->live, &m->live, news->retention_pct);
 }
 
 /* Feedback. */
@@ -74,10 +78,13 @@ static void give_feedback(struct bs_engine *e, const struct bs_member *m,
 static void note_slip(void *context, void *owner, const struct bs_slip_news *news)
 {
     struct bs_engine *e = context;
+    struct bs_member *m = owner;
     bs_windows_count_slip(e->windows, news->tags, news->time_ms, e->now);
+    if (news->named)
+        bs_live_note_slip(e->live, &m->live, bs_slip_metric_name(news->metric), news->time_ms);
     bool fresh = bs_engine_wall(e).ms - news->time_ms <= FEEDBACK_MAX_AGE_MS;
     if (bs_config_settings(e->config)->feedback && news->named && fresh)
-        give_feedback(e, owner, news);
+        give_feedback(e, m, news);
 }
 
 struct bs_bout_listener bs_engine_bout_listener(struct bs_engine *e)

@@ -1,7 +1,8 @@
 /* The engine's insides, shared by its parts: engine.c (life, deadlines, records, time),
  * engine_steps.c (messages of wearables, verdicts), engine_pass.c (steps on their way through the
  * order), engine_gait.c (what bouts tell), engine_tags.c (which tags a step carries),
- * engine_documents.c (configuration). */
+ * engine_documents.c (configuration), engine_health.c (rows about devices), engine_live.c
+ * (boards). */
 #ifndef BACKSTEP_CORE_ENGINE_PARTS_H
 #define BACKSTEP_CORE_ENGINE_PARTS_H
 
@@ -10,6 +11,7 @@
 #include "backstep/core/decode.h"
 #include "backstep/core/engine.h"
 #include "backstep/core/heap.h"
+#include "backstep/core/live.h"
 #include "backstep/core/order.h"
 #include "backstep/core/roster.h"
 #include "backstep/core/sessions.h"
@@ -25,10 +27,13 @@ struct bs_engine {
     struct bs_roster *roster;
     struct bs_windows *windows;
     struct bs_bouts *bouts;
+    struct bs_live *live;
     struct bs_heap timers;            /* members to be looked at, by wall time */
     const struct bs_effects *effects; /* of the record that is folded */
     struct bs_buffer root;            /* "backstep/v1/north/" */
     struct bs_buffer topic;
+    struct bs_minute minute; /* the turns of active devices */
+    struct bs_line line;
     struct bs_tick_ms now, next_sweep;
     int64_t offset_ms;
     bool started;
@@ -105,11 +110,28 @@ struct bs_member *bs_engine_member(struct bs_engine *e, struct bs_slice id);
 void bs_engine_take_steps(struct bs_engine *e, const struct bs_topic *topic,
                           struct bs_slice payload, bool retained);
 void bs_engine_take_birth(struct bs_engine *e, const struct bs_topic *topic,
-                          struct bs_slice payload);
+                          struct bs_slice payload, bool retained);
+
+/* engine_health.c: the device has just spoken, and what became of its steps (NULL: it sent none);
+ * a message on `state`; the rows that are due. */
+void bs_engine_hear_device(struct bs_engine *e, struct bs_device *d,
+                           const struct bs_device_counts *counts);
+void bs_engine_take_state(struct bs_engine *e, const struct bs_topic *topic,
+                          struct bs_slice payload, bool retained);
+void bs_engine_fire_health(struct bs_engine *e);
 
 /* engine_documents.c: a document, and its answer. */
 void bs_engine_take_document(struct bs_engine *e, const struct bs_topic *topic,
                              const struct bs_message_body *body, bool retained,
                              const struct bs_effects *effects);
+
+/* engine_live.c. */
+enum bs_status bs_engine_make_live(struct bs_engine *e);
+/* What is due of the boards. */
+void bs_engine_fire_live(struct bs_engine *e);
+/* A member's step has passed. */
+void bs_engine_show_step(struct bs_engine *e, struct bs_member *m, const struct bs_passed *step);
+/* The member's document came, changed or went, and took effect elsewhere. */
+void bs_engine_show_member(struct bs_engine *e, struct bs_member *m);
 
 #endif

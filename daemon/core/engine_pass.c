@@ -51,8 +51,10 @@ static void pass(struct bs_engine *e, struct bs_member *m, struct bs_passed *p, 
 {
     p->tags = bs_windows_tags(e->windows, row);
     bs_windows_add(e->windows, row, &p->sample, e->now);
-    if (p->in_order)
-        bs_bouts_take(e->bouts, m->bouts, p, e->now, bs_engine_wall(e), e->effects);
+    if (!p->in_order)
+        return;
+    bs_bouts_take(e->bouts, m->bouts, p, e->now, bs_engine_wall(e), e->effects);
+    bs_engine_show_step(e, m, p);
 }
 
 static void pass_waiting(struct bs_engine *e, struct bs_member *m, bool all)

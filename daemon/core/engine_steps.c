@@ -71,9 +71,10 @@ struct origin {
     struct bs_device *device;
     struct bs_member *member;
     struct bs_boot *boot;
-    unsigned slot;     /* the device's, in the member's order */
-    bool placed;       /* its times can be placed */
-    int64_t offset_ms; /* wall time = time of the step + offset */
+    unsigned slot;                  /* the device's, in the member's order */
+    bool placed;                    /* its times can be placed */
+    int64_t offset_ms;              /* wall time = time of the step + offset */
+    struct bs_device_counts counts; /* what became of the message's steps */
 };
 
 /* An event on the way to its verdict: the step that it joins, or the window of its own. */
@@ -132,7 +133,7 @@ static void accept(struct bs_engine *e, const struct origin *o, const struct arr
 
 /* A step over a bound leaves no trace, so that it may come again; every other one is marked as seen
  * before anything else is said of it. */
-static enum bs_step_reason judge(struct bs_engine *e, const struct origin *o, struct bs_step *step)
+static enum bs_step_reason judge(struct bs_engine *e, struct origin *o, struct bs_step *step)
 {
     const struct bs_birth *birth = bs_device_birth(o->device);
     step->time_ms += o->offset_ms;
@@ -145,6 +146,7 @@ static enum bs_step_reason judge(struct bs_engine *e, const struct origin *o, st
         return reason;
     uint32_t lost;
     enum bs_seen_verdict seen = bs_seen_mark(&o->boot->seen, step->seq, &lost);
+    o->counts.lost += lost;
     if (seen != BS_SEEN_NEW)
         return seen == BS_SEEN_DUPLICATE ? BS_STEP_DUPLICATE : BS_STEP_STALE_SEQ;
     if (reason == ACCEPTED)
@@ -157,6 +159,9 @@ static void place_message(struct bs_engine *e, struct origin *o)
 {
     const struct bs_message *m = &e->message;
     int64_t newest = m->steps[m->count - 1].time_ms;
+    if (!m->stored)
+        bs_device_clock_hear(&bs_device_health(o->device)->clock, m->boot, m->uses_up,
+                             bs_engine_wall(e).ms - newest, e->now);
     o->placed = true;
     o->offset_ms = 0;
     if (m->uses_up) {
@@ -199,17 +204,23 @@ static void take_steps(struct bs_engine *e, struct bs_slice device)
         return;
     }
     o.boot = bs_device_boot(o.device, m->boot, m->uses_up, e->windows, e->now);
+    o.counts.received = m->count;
     if (!o.boot || !ready(e, &o)) {
         reject_all(e, BS_STEP_OVER_LIMIT);
+        o.counts.rejected = m->count;
+        bs_engine_hear_device(e, o.device, &o.counts);
         return;
     }
     place_message(e, &o);
     for (size_t i = 0; i < m->count; i++) {
         enum bs_step_reason reason = judge(e, &o, &m->steps[i]);
         e->books.steps_received++;
-        if (reason != ACCEPTED)
+        if (reason != ACCEPTED) {
             e->books.steps_rejected[reason]++;
+            bs_device_counts_reject(&o.counts, reason);
+        }
     }
+    bs_engine_hear_device(e, o.device, &o.counts);
 }
 
 static bool decode(struct bs_engine *e, struct bs_slice payload)
@@ -264,7 +275,7 @@ static struct bs_device *add_unheard(struct bs_engine *e, struct bs_slice id)
 }
 
 void bs_engine_take_birth(struct bs_engine *e, const struct bs_topic *topic,
-                          struct bs_slice payload)
+                          struct bs_slice payload, bool retained)
 {
     struct bs_birth birth;
     e->books.birth_received++;
@@ -273,12 +284,16 @@ void bs_engine_take_birth(struct bs_engine *e, const struct bs_topic *topic,
         return;
     }
     struct bs_device *d = bs_roster_find(e->roster, topic->id);
-    if (!d && birth.side == BS_FOOT_UNKNOWN && birth.kind == BS_SENSOR_UNKNOWN)
+    if (!d && birth.side == BS_FOOT_UNKNOWN && birth.kind == BS_SENSOR_UNKNOWN &&
+        birth.battery_pct < 0)
         return;
     if (!d)
         d = add_unheard(e, topic->id);
-    if (d)
-        bs_device_set_birth(d, &birth, e->now);
-    else
+    if (!d) {
         e->books.birth_rejected++;
+        return;
+    }
+    bs_device_set_birth(d, &birth, e->now);
+    if (!retained) /* else it tells of some time ago */
+        bs_engine_hear_device(e, d, NULL);
 }

@@ -28,7 +28,7 @@ struct bs_roster *bs_roster_new(struct bs_slice site, const struct bs_member_rel
 
 static void give_slot_back(struct bs_device *d)
 {
-    if (d->slot != BS_NO_SLOT)
+    if (d->wearer && d->slot != BS_NO_SLOT)
         d->wearer->member.slots &= ~(1u << d->slot);
     d->slot = BS_NO_SLOT;
 }
@@ -46,6 +46,7 @@ static void free_device(struct bs_roster *r, struct bs_device *d)
 {
     leave_wearer(r, d);
     HASH_DELETE(hh, r->devices, d); /* NOLINT: it is in the table */
+    bs_minute_leave(&d->place);
     bs_device_free_boots(d);
     free(d);
 }
@@ -121,6 +122,26 @@ void bs_roster_set_wearer(struct bs_roster *r, struct bs_device *d, struct bs_me
         d->wearer->devices++;
     else
         r->unworn++;
+}
+
+struct bs_slice bs_device_id(const struct bs_device *d)
+{
+    return bs_slice_of(d->id, d->id_length);
+}
+
+struct bs_device_health *bs_device_health(struct bs_device *d)
+{
+    return &d->health;
+}
+
+struct bs_minute_place *bs_device_place(struct bs_device *d)
+{
+    return &d->place;
+}
+
+struct bs_device *bs_device_at(struct bs_minute_place *place)
+{
+    return (struct bs_device *)place;
 }
 
 /* Round and round: what once was in a step keeps its slot out of the way for long. */
@@ -207,12 +228,19 @@ void bs_roster_sweep(struct bs_roster *r, const struct bs_windows *windows, stru
     bs_roster_sweep_members(r);
 }
 
-void bs_roster_restart_upclocks(struct bs_roster *r)
+void bs_roster_restart_clocks(struct bs_roster *r)
 {
-    for (struct bs_device *d = r->devices; d; d = d->hh.next)
+    for (struct bs_device *d = r->devices; d; d = d->hh.next) {
+        d->health.clock = (struct bs_device_clock){0};
         for (struct bs_boot *b = d->boots; b; b = b->next)
             if (b->upclock)
                 bs_upclock_reset(b->upclock);
+    }
+}
+
+struct bs_slice bs_roster_site(const struct bs_roster *r)
+{
+    return bs_slice_of(r->site, r->site_length);
 }
 
 uint32_t bs_roster_devices(const struct bs_roster *r)

@@ -109,7 +109,7 @@ static void drop_tags(struct member *m, bool all)
 
 void bs_roster_free_member(struct bs_roster *r, struct member *m)
 {
-    bs_check(m->devices == 0);
+    bs_check(m->devices == 0 && !m->member.live.board);
     r->guests -= m->member.is_guest;
     HASH_DELETE(hh, r->members, m); /* NOLINT: it is in the table */
     r->release.release(r->release.context, &m->member);

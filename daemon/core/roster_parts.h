@@ -19,6 +19,8 @@ struct member {
 };
 
 struct bs_device {
+    struct bs_minute_place place; /* first: handed out as such */
+    struct bs_device_health health;
     struct bs_boot *boots;
     struct member *wearer; /* NULL: nobody */
     struct bs_tick_ms last_heard, delay_noted;

@@ -47,6 +47,7 @@ struct bs_tags *bs_tags_new(const struct bs_tags_names *names)
                               .head_length = (uint16_t)(p.head_end - p.alias_end),
                               .member_length = (uint16_t)(p.member_end - p.head_end),
                               .tail_length = (uint16_t)(p.text.length - p.member_end),
+                              .group_length = (uint8_t)names->group.length,
                               .named = names->named,
                               .grouped = is_grouped(names)};
         memcpy(t->text, p.text.at, p.text.length);
@@ -103,4 +104,33 @@ bool bs_tags_share_group(const struct bs_tags *a, const struct bs_tags *b)
 {
     return a->shared_hash == b->shared_hash && bs_slice_equal(bs_tags_head(a), bs_tags_head(b)) &&
            bs_slice_equal(bs_tags_tail(a), bs_tags_tail(b));
+}
+
+/* Ids have nothing to be escaped. */
+
+struct bs_slice bs_tags_group(const struct bs_tags *t)
+{
+    struct bs_slice head = bs_tags_head(t);
+    return bs_slice_after(head, head.length - t->group_length);
+}
+
+struct bs_slice bs_tags_member(const struct bs_tags *t)
+{
+    return bs_slice_after(bs_tags_member_tag(t), strlen(",member="));
+}
+
+/* No alias has a backslash of its own. */
+struct bs_slice bs_tags_alias_name(const struct bs_tags *t, char room[BS_TAGS_ALIAS_MAX])
+{
+    struct bs_slice tag = bs_slice_after(bs_tags_alias(t), strlen(",alias="));
+    size_t length = 0;
+    if (!memchr(tag.at, '\\', tag.length))
+        return tag;
+    for (size_t i = 0; i < tag.length; i++) {
+        if (tag.at[i] == '\\')
+            continue;
+        bs_check(length < BS_TAGS_ALIAS_MAX);
+        room[length++] = tag.at[i];
+    }
+    return bs_slice_of(room, length);
 }

@@ -265,7 +265,7 @@ static bool topic_valid(struct bs_slice topic)
 enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_publication *publication)
 {
     enum bs_status status = BS_OK;
-    bool connected;
+    bool connected, kept = publication->qos > 0 || publication->retained;
 
     bs_check(publication->qos == 0 || publication->qos == 1);
     if (!topic_valid(publication->topic) || publication->payload.length > PAYLOAD_MAX ||
@@ -274,8 +274,8 @@ enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_public
     }
     pthread_mutex_lock(&mqtt->lock);
     connected = mqtt->state.phase == BS_MQTT_SUBSCRIBING || mqtt->state.phase == BS_MQTT_ONLINE;
-    if (publication->qos > 0 || connected) {
-        status = bs_mqtt_slots_put(&mqtt->slots, publication);
+    if (kept || connected) {
+        status = bs_mqtt_slots_put(&mqtt->slots, publication, bs_mqtt_now_ns());
     }
     /* Without a connection there is nobody to wake: who has one looks at the slots first. A replay
      * of a hundred thousand answers would wake the thread for each. */

@@ -192,10 +192,19 @@ bool bs_mqtt_link_send_marker(struct bs_mqtt *mqtt)
     return code == MQTTASYNC_SUCCESS;
 }
 
+/* What is left of the time; an interval of 0 would mean none. */
+static uint32_t expiry_s(const struct bs_mqtt_content *c)
+{
+    uint64_t now_ns = bs_mqtt_now_ns();
+    uint64_t left_ns = c->expires_ns > now_ns ? c->expires_ns - now_ns : 1;
+
+    return (uint32_t)((left_ns + 999999999u) / 1000000000u);
+}
+
 static void add_publication_properties(MQTTProperties *properties, const struct bs_mqtt_content *c)
 {
-    if (c->expiry_s > 0) {
-        add_number(properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, c->expiry_s);
+    if (c->expires_ns != UINT64_MAX) {
+        add_number(properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, expiry_s(c));
     }
     if (c->correlation.length > 0) {
         MQTTProperty property = {.identifier = MQTTPROPERTY_CODE_CORRELATION_DATA};

@@ -208,7 +208,7 @@ static struct bs_mqtt_flight *next_flight(struct bs_mqtt *mqtt)
         struct bs_mqtt_flight *flight = &mqtt->flights[i];
 
         if (flight->slot == NULL) {
-            flight->slot = bs_mqtt_slots_take(&mqtt->slots);
+            flight->slot = bs_mqtt_slots_take(&mqtt->slots, bs_mqtt_now_ns());
             flight->answered = false;
             return flight->slot != NULL ? flight : NULL;
         }

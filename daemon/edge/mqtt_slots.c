@@ -38,7 +38,13 @@ static void forget(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
     free_slot(slot);
 }
 
-static struct bs_mqtt_content *copy_content(const struct bs_mqtt_publication *p)
+/* The broker has what was there before it: it is not given up for want of a connection. */
+static bool is_kept(const struct bs_mqtt_content *content)
+{
+    return content->qos > 0 || content->retained;
+}
+
+static struct bs_mqtt_content *copy_content(const struct bs_mqtt_publication *p, uint64_t now_ns)
 {
     struct bs_mqtt_content *c = malloc(sizeof(*c) + p->payload.length + p->correlation.length);
 
@@ -48,7 +54,7 @@ static struct bs_mqtt_content *copy_content(const struct bs_mqtt_publication *p)
     c->qos = p->qos;
     c->retained = p->retained;
     c->in_turn = p->in_turn;
-    c->expiry_s = p->expiry_s;
+    c->expires_ns = p->expiry_s > 0 ? now_ns + p->expiry_s * UINT64_C(1000000000) : UINT64_MAX;
     if (p->payload.length > 0) {
         memcpy(c->bytes, p->payload.at, p->payload.length);
     }
@@ -119,9 +125,9 @@ static void add_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
 }
 
 enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
-                                 const struct bs_mqtt_publication *publication)
+                                 const struct bs_mqtt_publication *publication, uint64_t now_ns)
 {
-    struct bs_mqtt_content *content = copy_content(publication);
+    struct bs_mqtt_content *content = copy_content(publication, now_ns);
     struct bs_mqtt_slot *slot = NULL;
     enum bs_status status = BS_OK;
 
@@ -140,10 +146,33 @@ enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
     return status;
 }
 
-struct bs_mqtt_slot *bs_mqtt_slots_take(struct bs_mqtt_slots *slots)
+/* A queued slot that lost some of its contents; false where none is left and it is gone. */
+static bool has_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
 {
-    struct bs_mqtt_slot *slot = slots->queues[slots->queues[0] == NULL];
+    if (slot->contents != NULL) {
+        return true;
+    }
+    dequeue(slots, slot);
+    forget(slots, slot);
+    return false;
+}
 
+static bool has_fresh_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
+                              uint64_t now_ns)
+{
+    while (slot->contents != NULL && slot->contents->expires_ns <= now_ns) {
+        remove_content(slots, slot, slot->contents);
+    }
+    return has_content(slots, slot);
+}
+
+struct bs_mqtt_slot *bs_mqtt_slots_take(struct bs_mqtt_slots *slots, uint64_t now_ns)
+{
+    struct bs_mqtt_slot *slot;
+
+    do {
+        slot = slots->queues[slots->queues[0] == NULL];
+    } while (slot != NULL && !has_fresh_content(slots, slot, now_ns));
     if (slot != NULL) {
         dequeue(slots, slot);
         slot->flying = slot->contents;
@@ -156,7 +185,7 @@ void bs_mqtt_slots_settle(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot
                           enum bs_mqtt_outcome outcome)
 {
     struct bs_mqtt_content *landed = slot->contents;
-    bool again = outcome == BS_MQTT_LOST && landed->qos > 0;
+    bool again = outcome == BS_MQTT_LOST && is_kept(landed);
     bool overtaken = landed->next != NULL;
 
     bs_check(landed == slot->flying && slots->flying_count > 0);
@@ -172,23 +201,29 @@ void bs_mqtt_slots_settle(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot
     }
 }
 
-static void drop_unkept(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *queue)
+static void drop_unkept(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
 {
-    struct bs_mqtt_slot *slot, *after;
+    struct bs_mqtt_content *content, *after;
 
-    DL_FOREACH_SAFE(queue, slot, after)
+    DL_FOREACH_SAFE(slot->contents, content, after)
     {
-        if (slot->contents->qos == 0) {
-            dequeue(slots, slot);
-            forget(slots, slot);
+        if (!is_kept(content)) {
+            remove_content(slots, slot, content);
         }
     }
+    has_content(slots, slot);
 }
 
 void bs_mqtt_slots_drop_unkept(struct bs_mqtt_slots *slots)
 {
-    drop_unkept(slots, slots->queues[0]);
-    drop_unkept(slots, slots->queues[1]);
+    struct bs_mqtt_slot *slot, *after;
+
+    for (size_t i = 0; i < 2; i++) {
+        DL_FOREACH_SAFE(slots->queues[i], slot, after)
+        {
+            drop_unkept(slots, slot);
+        }
+    }
 }
 
 bool bs_mqtt_slots_idle(const struct bs_mqtt_slots *slots)

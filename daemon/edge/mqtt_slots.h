@@ -1,5 +1,5 @@
-/* What is to be published: one slot per topic, the newest content wins; only of answers, each of
- * which somebody waits for, none is left out for a newer one. A slot lives until the broker
+/* What is to be published: one slot per topic, the newest content wins; only of answers and notices,
+ * each of which is for somebody, none is left out for a newer one. A slot lives until the broker
  * answered exactly its newest content, so memory is bounded by what is outstanding. Two queues run
  * through them: what is patient flies when nothing else waits.
  *
@@ -27,7 +27,7 @@ struct bs_mqtt_content {
     int qos;
     bool retained;
     bool in_turn;
-    uint32_t expiry_s;
+    uint64_t expires_ns; /* UINT64_MAX: never */
     struct bs_mqtt_content *prev, *next;
     char bytes[];
 };
@@ -51,7 +51,7 @@ struct bs_mqtt_slots {
 
 enum bs_mqtt_outcome {
     BS_MQTT_DELIVERED, /* acknowledged; at QoS 0: handed over */
-    BS_MQTT_LOST,      /* no answer: QoS 1 waits again, QoS 0 is given up */
+    BS_MQTT_LOST,      /* no answer: what is kept waits again, what is not is given up */
     /* The broker said no, and may end the connection over it (mosquitto 2.0.11 does): given up,
      * or every further connection would end the same way. */
     BS_MQTT_REFUSED,
@@ -59,18 +59,20 @@ enum bs_mqtt_outcome {
 
 void bs_mqtt_slots_fini(struct bs_mqtt_slots *slots);
 
-/* Copies the publication. BS_FULL where BS_MQTT_SLOTS_MAX topics are outstanding. */
+/* Copies the publication. BS_FULL where BS_MQTT_SLOTS_MAX topics are outstanding. Times of this and
+ * the next are CLOCK_MONOTONIC. */
 enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
-                                 const struct bs_mqtt_publication *publication);
+                                 const struct bs_mqtt_publication *publication, uint64_t now_ns);
 
-/* The slot whose turn it is, now flying; NULL where none waits. */
-struct bs_mqtt_slot *bs_mqtt_slots_take(struct bs_mqtt_slots *slots);
+/* The slot whose turn it is, now flying; NULL where none waits. Gives up what has expired before
+ * its turn came. */
+struct bs_mqtt_slot *bs_mqtt_slots_take(struct bs_mqtt_slots *slots, uint64_t now_ns);
 
 /* Ends the flight; the slot may be gone afterwards. */
 void bs_mqtt_slots_settle(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
                           enum bs_mqtt_outcome outcome);
 
-/* Gives up what waits at QoS 0: there is no connection. */
+/* Gives up what waits and is not kept: there is no connection. */
 void bs_mqtt_slots_drop_unkept(struct bs_mqtt_slots *slots);
 
 /* Nothing waits and nothing flies. */

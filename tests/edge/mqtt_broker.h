@@ -316,6 +316,7 @@ struct peer {
     struct mosquitto *m;
     struct sink sink;
     _Atomic int connected, subscribed, acknowledged;
+    _Atomic uint32_t expiry_s; /* what is left of the last message's; 0: it has none */
 };
 
 static inline void peer_connected(struct mosquitto *m, void *context, int rc, int flags,
@@ -345,6 +346,7 @@ static inline void peer_received(struct mosquitto *m, void *context,
 {
     void *correlation = NULL;
     uint16_t length = 0;
+    uint32_t expiry_s = 0;
     struct bs_mqtt_message out;
 
     (void)m;
@@ -356,6 +358,8 @@ static inline void peer_received(struct mosquitto *m, void *context,
         .correlation = bs_slice_of(correlation, length),
         .retained = message->retain,
     };
+    mosquitto_property_read_int32(properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &expiry_s, false);
+    ((struct peer *)context)->expiry_s = expiry_s;
     sink_add(&((struct peer *)context)->sink, &out);
     free(correlation);
 }

@@ -159,6 +159,41 @@ static void test_correlation_data_and_expiry_go_out(void **state)
     bs_mqtt_stop(mqtt);
 }
 
+/* What is retained at the broker is replaced when it is there again, though at QoS 0; all else of
+ * QoS 0 is of its moment. What waited has that much less to live. */
+static void test_a_board_waits_for_the_broker(void **state)
+{
+    struct bs_mqtt *mqtt = start_usual(5);
+    struct bs_mqtt_publication board = {.topic = BS_SLICE("t/live/a"),
+                                        .payload = BS_SLICE("old"),
+                                        .retained = true,
+                                        .expiry_s = 60};
+    struct bs_mqtt_publication short_lived = {.topic = BS_SLICE("t/live/b"),
+                                              .payload = BS_SLICE("expired here"),
+                                              .retained = true,
+                                              .expiry_s = 1};
+    struct peer p;
+
+    (void)state;
+    expect_online(mqtt, 1);
+    peer_start(&p, &broker, "t/#");
+    bs_mqtt_hold(mqtt);
+    expect_phase(mqtt, BS_MQTT_HELD);
+    assert_int_equal(bs_mqtt_publish(mqtt, &board), BS_OK);
+    board.payload = BS_SLICE("new");
+    assert_int_equal(bs_mqtt_publish(mqtt, &board), BS_OK);
+    assert_int_equal(bs_mqtt_publish(mqtt, &short_lived), BS_OK);
+    put_qos0(mqtt, "t/feedback/a", "given up");
+    usleep(1200000);
+    bs_mqtt_resume(mqtt);
+    expect_online(mqtt, 2);
+    sink_expect(&p.sink, 1);
+    assert_string_equal(sink_get(&p.sink, 0).payload, "new");
+    assert_in_range(p.expiry_s, 50, 59);
+    peer_stop(&p);
+    bs_mqtt_stop(mqtt);
+}
+
 /* The broker took the bytes and died before it answered. */
 static void test_what_was_not_acknowledged_is_published_again(void **state)
 {
@@ -270,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_newest_content_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_empty_payload_deletes_the_topic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_correlation_data_and_expiry_go_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_board_waits_for_the_broker, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_not_acknowledged_is_published_again, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_storm_of_results_arrives_once_each, set_up,

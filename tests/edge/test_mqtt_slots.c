@@ -11,6 +11,9 @@
 
 #include <cmocka.h>
 
+#define SECOND UINT64_C(1000000000)
+#define NOW    (1000 * SECOND)
+
 static enum bs_status put(struct bs_mqtt_slots *s, const char *topic, const char *payload, int qos)
 {
     /* With its zero byte, so that it can be read as text. */
@@ -18,7 +21,7 @@ static enum bs_status put(struct bs_mqtt_slots *s, const char *topic, const char
                                     .payload = bs_slice_of(payload, strlen(payload) + 1),
                                     .qos = qos};
 
-    return bs_mqtt_slots_put(s, &p);
+    return bs_mqtt_slots_put(s, &p, NOW);
 }
 
 static enum bs_status put_answer(struct bs_mqtt_slots *s, const char *topic, const char *payload)
@@ -28,7 +31,7 @@ static enum bs_status put_answer(struct bs_mqtt_slots *s, const char *topic, con
                                     .qos = 1,
                                     .in_turn = true};
 
-    return bs_mqtt_slots_put(s, &p);
+    return bs_mqtt_slots_put(s, &p, NOW);
 }
 
 static void expect_flying(const struct bs_mqtt_slot *slot, const char *topic, const char *payload)
@@ -47,9 +50,9 @@ static void test_an_acknowledged_slot_is_gone(void **state)
     assert_true(bs_mqtt_slots_idle(&s));
     assert_int_equal(put(&s, "a", "1", 1), BS_OK);
     assert_int_equal(put(&s, "a", "2", 1), BS_OK);
-    slot = bs_mqtt_slots_take(&s);
+    slot = bs_mqtt_slots_take(&s, NOW);
     expect_flying(slot, "a", "2");
-    assert_null(bs_mqtt_slots_take(&s));
+    assert_null(bs_mqtt_slots_take(&s, NOW));
     assert_false(bs_mqtt_slots_idle(&s));
     bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
     assert_true(bs_mqtt_slots_idle(&s));
@@ -68,13 +71,13 @@ static void test_what_flies_stays_until_it_lands(void **state)
         struct bs_mqtt_slot *slot;
 
         put(&s, "a", "old", 1);
-        slot = bs_mqtt_slots_take(&s);
+        slot = bs_mqtt_slots_take(&s, NOW);
         put(&s, "a", "newer", 1);
         put(&s, "a", "newest", 1);
         expect_flying(slot, "a", "old");
-        assert_null(bs_mqtt_slots_take(&s));
+        assert_null(bs_mqtt_slots_take(&s, NOW));
         bs_mqtt_slots_settle(&s, slot, outcomes[i]);
-        slot = bs_mqtt_slots_take(&s);
+        slot = bs_mqtt_slots_take(&s, NOW);
         expect_flying(slot, "a", "newest");
         bs_mqtt_slots_fini(&s);
     }
@@ -92,13 +95,13 @@ static void test_answers_keep_their_turn(void **state)
         assert_int_equal(put_answer(&s, "a", order[i]), BS_OK);
     }
     for (size_t i = 0; i < 3; i++) {
-        struct bs_mqtt_slot *slot = bs_mqtt_slots_take(&s);
+        struct bs_mqtt_slot *slot = bs_mqtt_slots_take(&s, NOW);
 
         expect_flying(slot, "a", order[i]);
         bs_mqtt_slots_settle(&s, slot, BS_MQTT_LOST);
-        slot = bs_mqtt_slots_take(&s);
+        slot = bs_mqtt_slots_take(&s, NOW);
         expect_flying(slot, "a", order[i]);
-        assert_null(bs_mqtt_slots_take(&s));
+        assert_null(bs_mqtt_slots_take(&s, NOW));
         bs_mqtt_slots_settle(&s, slot, i == 1 ? BS_MQTT_REFUSED : BS_MQTT_DELIVERED);
     }
     assert_true(bs_mqtt_slots_idle(&s));
@@ -116,12 +119,12 @@ static void test_only_answers_wait_behind_each_other(void **state)
     (void)state;
     put(&s, "a", "replayed", 1);
     put_answer(&s, "a", "first");
-    slot = bs_mqtt_slots_take(&s);
+    slot = bs_mqtt_slots_take(&s, NOW);
     expect_flying(slot, "a", "first");
     put_answer(&s, "a", "second");
     put(&s, "a", "replayed", 1);
     bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
-    slot = bs_mqtt_slots_take(&s);
+    slot = bs_mqtt_slots_take(&s, NOW);
     expect_flying(slot, "a", "replayed");
     bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
     assert_true(bs_mqtt_slots_idle(&s));
@@ -147,7 +150,7 @@ static void test_the_bound_of_waiting_answers_holds(void **state)
         }
     }
     assert_int_equal(put_answer(&s, "another", "x"), BS_OK);
-    while ((slot = bs_mqtt_slots_take(&s)) != NULL) {
+    while ((slot = bs_mqtt_slots_take(&s, NOW)) != NULL) {
         if (strcmp(slot->topic, "a") == 0) {
             memcpy(last, slot->flying->payload.at, sizeof(last));
             sent++;
@@ -168,12 +171,102 @@ static void test_only_qos_1_is_kept_when_lost(void **state)
     (void)state;
     put(&s, "kept", "k", 1);
     put(&s, "unkept", "u", 0);
-    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s), BS_MQTT_LOST);
-    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s), BS_MQTT_LOST);
+    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s, NOW), BS_MQTT_LOST);
+    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s, NOW), BS_MQTT_LOST);
     put(&s, "waiting", "w", 0);
     bs_mqtt_slots_drop_unkept(&s);
-    expect_flying(bs_mqtt_slots_take(&s), "kept", "k");
-    assert_null(bs_mqtt_slots_take(&s));
+    expect_flying(bs_mqtt_slots_take(&s, NOW), "kept", "k");
+    assert_null(bs_mqtt_slots_take(&s, NOW));
+    bs_mqtt_slots_fini(&s);
+}
+
+static enum bs_status put_other(struct bs_mqtt_slots *s, const char *topic, const char *payload,
+                                bool retained, bool in_turn, uint32_t expiry_s)
+{
+    struct bs_mqtt_publication p = {.topic = bs_slice_text(topic),
+                                    .payload = bs_slice_of(payload, strlen(payload) + 1),
+                                    .retained = retained,
+                                    .in_turn = in_turn,
+                                    .expiry_s = expiry_s};
+
+    return bs_mqtt_slots_put(s, &p, NOW);
+}
+
+/* A board that the broker has must be replaced or deleted however long it is away; notices for a
+ * wearable are of their moment. */
+static void test_what_is_retained_is_kept_at_qos_0(void **state)
+{
+    struct bs_mqtt_slots s = {0};
+    struct bs_mqtt_slot *slot;
+
+    (void)state;
+    put_other(&s, "live/a", "old", true, false, 0);
+    put_other(&s, "feedback/a", "1", false, true, 0);
+    put_other(&s, "feedback/a", "2", false, true, 0);
+    put_other(&s, "feedback/a", "3", false, true, 0);
+    slot = bs_mqtt_slots_take(&s, NOW);
+    expect_flying(slot, "live/a", "old");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_LOST);
+    assert_true(s.in_turn_bytes > 0);
+    bs_mqtt_slots_drop_unkept(&s);
+    assert_int_equal(s.in_turn_bytes, 0);
+    put_other(&s, "live/a", "new", true, false, 0);
+    slot = bs_mqtt_slots_take(&s, NOW);
+    expect_flying(slot, "live/a", "new");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    assert_true(bs_mqtt_slots_idle(&s));
+    assert_null(s.by_topic);
+    bs_mqtt_slots_fini(&s);
+}
+
+/* Two for one wearable in one moment are two; one that was lost is not told later. */
+static void test_notices_keep_their_turn(void **state)
+{
+    struct bs_mqtt_slots s = {0};
+    struct bs_mqtt_slot *slot;
+
+    (void)state;
+    put_other(&s, "feedback/a", "1", false, true, 0);
+    put_other(&s, "feedback/a", "2", false, true, 0);
+    put_other(&s, "feedback/a", "3", false, true, 0);
+    slot = bs_mqtt_slots_take(&s, NOW);
+    expect_flying(slot, "feedback/a", "1");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    slot = bs_mqtt_slots_take(&s, NOW);
+    expect_flying(slot, "feedback/a", "2");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_LOST);
+    slot = bs_mqtt_slots_take(&s, NOW);
+    expect_flying(slot, "feedback/a", "3");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    assert_true(bs_mqtt_slots_idle(&s));
+    assert_int_equal(s.in_turn_bytes, 0);
+    bs_mqtt_slots_fini(&s);
+}
+
+static void test_what_has_waited_too_long_is_given_up(void **state)
+{
+    struct bs_mqtt_slots s = {0};
+    struct bs_mqtt_slot *slot;
+
+    (void)state;
+    put_other(&s, "a", "1", false, true, 5);
+    put_other(&s, "a", "2", false, true, 5);
+    put_other(&s, "a", "3", false, true, 6);
+    put_other(&s, "b", "1", true, false, 4);
+    put_other(&s, "c", "1", true, false, 0);
+    slot = bs_mqtt_slots_take(&s, NOW + 5 * SECOND - 1);
+    expect_flying(slot, "a", "1");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    slot = bs_mqtt_slots_take(&s, NOW + 5 * SECOND);
+    expect_flying(slot, "c", "1"); /* neither b nor a's second */
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    slot = bs_mqtt_slots_take(&s, NOW + 5 * SECOND);
+    expect_flying(slot, "a", "3");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
+    assert_null(bs_mqtt_slots_take(&s, NOW + 5 * SECOND));
+    assert_true(bs_mqtt_slots_idle(&s));
+    assert_null(s.by_topic);
+    assert_int_equal(s.in_turn_bytes, 0);
     bs_mqtt_slots_fini(&s);
 }
 
@@ -189,7 +282,7 @@ static void test_the_bound_holds(void **state)
     }
     assert_int_equal(put(&s, "one more", "x", 1), BS_FULL);
     assert_int_equal(put(&s, "t/7", "newer", 1), BS_OK);
-    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s), BS_MQTT_DELIVERED);
+    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s, NOW), BS_MQTT_DELIVERED);
     assert_int_equal(put(&s, "one more", "x", 1), BS_OK);
     bs_mqtt_slots_fini(&s);
 }
@@ -205,18 +298,18 @@ static void test_the_patient_wait_for_the_others(void **state)
     struct bs_mqtt_slot *slot;
 
     (void)state;
-    bs_mqtt_slots_put(&s, &answers[0]);
-    bs_mqtt_slots_put(&s, &answers[1]);
+    bs_mqtt_slots_put(&s, &answers[0], NOW);
+    bs_mqtt_slots_put(&s, &answers[1], NOW);
     put(&s, "service", "s", 1);
     put(&s, "live", "l", 0);
-    slot = bs_mqtt_slots_take(&s);
+    slot = bs_mqtt_slots_take(&s, NOW);
     assert_string_equal(slot->topic, "service");
     bs_mqtt_slots_settle(&s, slot, BS_MQTT_LOST); /* waits again, ahead of the answers as before */
-    assert_string_equal(bs_mqtt_slots_take(&s)->topic, "live");
-    assert_string_equal(bs_mqtt_slots_take(&s)->topic, "service");
-    assert_string_equal(bs_mqtt_slots_take(&s)->topic, "answer/1");
-    assert_string_equal(bs_mqtt_slots_take(&s)->topic, "answer/2");
-    assert_null(bs_mqtt_slots_take(&s));
+    assert_string_equal(bs_mqtt_slots_take(&s, NOW)->topic, "live");
+    assert_string_equal(bs_mqtt_slots_take(&s, NOW)->topic, "service");
+    assert_string_equal(bs_mqtt_slots_take(&s, NOW)->topic, "answer/1");
+    assert_string_equal(bs_mqtt_slots_take(&s, NOW)->topic, "answer/2");
+    assert_null(bs_mqtt_slots_take(&s, NOW));
     bs_mqtt_slots_fini(&s);
 }
 
@@ -249,7 +342,7 @@ static void run_at_random(bool in_turn)
             newest[n] = step;
             put_count++;
         } else if (flying[place] == NULL) {
-            flying[place] = bs_mqtt_slots_take(&s);
+            flying[place] = bs_mqtt_slots_take(&s, NOW);
         } else {
             bool lost = !late && bs_random_below(&random, 3) == 0;
             struct bs_mqtt_slot *slot = flying[place];
@@ -298,6 +391,9 @@ int main(void)
         cmocka_unit_test(test_only_answers_wait_behind_each_other),
         cmocka_unit_test(test_the_bound_of_waiting_answers_holds),
         cmocka_unit_test(test_only_qos_1_is_kept_when_lost),
+        cmocka_unit_test(test_what_is_retained_is_kept_at_qos_0),
+        cmocka_unit_test(test_notices_keep_their_turn),
+        cmocka_unit_test(test_what_has_waited_too_long_is_given_up),
         cmocka_unit_test(test_the_bound_holds),
         cmocka_unit_test(test_the_patient_wait_for_the_others),
         cmocka_unit_test(test_a_random_run_ends_with_the_newest),

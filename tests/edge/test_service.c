@@ -169,17 +169,24 @@ static void the_sentence_says_what_it_waits_for(void **state)
     bs_buffer_fini(&out);
 }
 
-static char *read_manual(void)
+/* The section of a page of the manual that begins with `begin`, up to what begins with `end`. */
+static char *read_manual(const char *page, const char *begin, const char *end)
 {
     char path[4096], *text = calloc(1, 1 << 20);
-    const char *end = strstr(__FILE__, "tests/edge/test_service.c");
+    const char *root_end = strstr(__FILE__, "tests/edge/test_service.c");
     assert_non_null(text);
-    snprintf(path, sizeof path, "%.*sconfigs/man/backstepd.8", (int)(end - __FILE__), __FILE__);
+    snprintf(path, sizeof path, "%.*sconfigs/man/%s", (int)(root_end - __FILE__), __FILE__, page);
     FILE *file = fopen(path, "r");
     if (!file)
         fail_msg("%s: %s", path, strerror(errno));
     assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
     fclose(file);
+    char *section = strstr(text, begin);
+    assert_non_null(section);
+    char *rest = strstr(section + 1, end);
+    assert_non_null(rest);
+    *rest = 0;
+    memmove(text, section, strlen(section) + 1);
     return text;
 }
 
@@ -215,14 +222,32 @@ static void the_manual_names_every_key(void **state)
     bs_buffer_init(&out, 64 * 1024);
     bs_service_write(&v, &out);
     cJSON *root = cJSON_ParseWithLength(out.at, out.length);
-    char *page = read_manual(), *section = strstr(page, ".SH SERVICE DOCUMENT\n");
+    char *section = read_manual("backstepd.8", ".SH SERVICE DOCUMENT\n", ".SH ");
     assert_non_null(root);
-    assert_non_null(section);
-    *strstr(section + 1, ".SH ") = 0;
     expect_named(root, section);
-    free(page);
+    free(section);
     cJSON_Delete(root);
     bs_buffer_fini(&out);
+}
+
+static void the_manual_names_every_field(void **state)
+{
+    (void)state;
+    static struct bs_line line;
+    struct bs_books books = {0};
+    struct bs_service_view v = view_of(&books, "");
+    char *section = read_manual("backstep-rows.5", ".SS backstep_service\n", ".SH "),
+         row[BS_LINE_MAX];
+    struct bs_slice text = bs_service_write_row(&v, "gym", "backstepd", 0, &line);
+    snprintf(row, sizeof row, "%.*s", (int)text.length, text.at);
+    int fields = 0;
+    for (char *rest = strchr(row, ' ') + 1, *field; (field = strsep(&rest, ",")); fields++) {
+        *strchr(field, '=') = 0;
+        if (!is_named(section, field))
+            fail_msg("configs/man/backstep-rows.5, backstep_service: no %s", field);
+    }
+    assert_in_range(fields, 40, 100);
+    free(section);
 }
 
 int main(void)
@@ -233,6 +258,7 @@ int main(void)
         cmocka_unit_test(the_row_has_the_same_numbers),
         cmocka_unit_test(the_sentence_says_what_it_waits_for),
         cmocka_unit_test(the_manual_names_every_key),
+        cmocka_unit_test(the_manual_names_every_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,36 @@ static void test_numbers(void **state)
     bs_buffer_fini(&b);
 }
 
+static void test_decimals(void **state)
+{
+    static const struct {
+        int64_t value;
+        unsigned decimals;
+        const char *text;
+    } cases[] = {
+        {0, 0, "0"},
+        {0, 1, "0.0"},
+        {5, 1, "0.5"},
+        {982, 1, "98.2"},
+        {409, 5, "0.00409"},
+        {100000, 5, "1.00000"},
+        {1234567, 0, "1234567"},
+        {-7, 2, "-0.07"},
+        {INT64_MAX, 18, "9.223372036854775807"},
+        {INT64_MIN, 1, "-922337203685477580.8"},
+        {INT64_MIN, 18, "-9.223372036854775808"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bs_buffer b;
+        bs_buffer_init(&b, 4096);
+        bs_buffer_add_decimal(&b, cases[i].value, cases[i].decimals);
+        expect(&b, cases[i].text);
+        bs_buffer_fini(&b);
+    }
+}
+
 static void test_json_string(void **state)
 {
     (void)state;
@@ -115,9 +145,9 @@ static void test_the_maximum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_added),       cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_json_string), cmocka_unit_test(test_iso_time),
-        cmocka_unit_test(test_the_maximum),
+        cmocka_unit_test(test_added),    cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_decimals), cmocka_unit_test(test_json_string),
+        cmocka_unit_test(test_iso_time), cmocka_unit_test(test_the_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

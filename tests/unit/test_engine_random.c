@@ -1,7 +1,7 @@
 /* Random documents between random steps, held against what the interface promises whatever comes:
- * whose a step is, that it stands in one row, that final is final, and that no row with a member's
- * name is written without that member's consent. Twice with another key of the hash tables: the
- * same bytes. */
+ * whose a step is, that it stands in one row, that final is final, and that no row and no board
+ * with a member's name is written without that member's consent. Twice with another key of the hash
+ * tables: the same bytes. */
 #include "backstep/base/random.h"
 #include "backstep/core/kinds.h"
 #include "engine_world.h"
@@ -34,7 +34,9 @@ struct trial {
     long expected[MEMBERS + DEVICES];
     struct key keys[KEYS];
     int key_count;
+    long health_rows;
     struct bs_buffer all;
+    long shown; /* on boards */
 };
 
 static int pick(struct trial *t, int below)
@@ -49,6 +51,15 @@ static int pick(struct trial *t, int below)
             fail_msg(__VA_ARGS__);                                                                 \
         }                                                                                          \
     } while (0)
+
+/* Whose rows a step of the device must be in, -1: nobody's. */
+static int owner_of(const struct trial *t, int device)
+{
+    int wearer = t->wearer[device];
+    if (wearer == NEVER && t->welcome)
+        return MEMBERS + device;
+    return wearer >= 0 && t->consent[wearer] == BS_CONSENT_MEMBER ? wearer : -1;
+}
 
 /* What is written. */
 
@@ -69,8 +80,20 @@ static int member_of(const char *key)
     return *name == 'm' ? atoi(name + 1) : MEMBERS + atoi(name + 6);
 }
 
+/* What is said of a device is said of whoever wears it. */
+static void take_health(struct trial *t, const char *line)
+{
+    int device = atoi(strstr(line, "device=") + 7);
+    EXPECT(owner_of(t, device) >= 0, "without consent: %s", line);
+    t->health_rows++;
+}
+
 static void take_line(struct trial *t, const char *line)
 {
+    if (strncmp(line, "device_health,", 14) == 0) {
+        take_health(t, line);
+        return;
+    }
     char text[512];
     const char *fields = strstr(line, " steps="), *stamp = strrchr(line, ' ');
     const char *head = fields ? fields : strstr(line, " members=");
@@ -94,6 +117,20 @@ static void take_lines(struct trial *t)
     for (char *line; (line = strsep(&rest, "\n")) && *line;)
         take_line(t, line);
     free(text);
+}
+
+static void take_publications(struct trial *t)
+{
+    bs_buffer_add(&t->all, bs_buffer_slice(&t->w.publications));
+    bs_buffer_add_char(&t->w.publications, 0);
+    assert_false(t->w.publications.failed);
+    t->w.publications.length = 0;
+    const char *at = t->w.publications.at;
+    while ((at = strstr(at, "{\"member\":\"m"))) {
+        at += strlen("{\"member\":\"m");
+        EXPECT(t->consent[atoi(at)] == BS_CONSENT_MEMBER, "shown without consent: %.80s", at);
+        t->shown++;
+    }
 }
 
 /* What is done. */
@@ -135,6 +172,8 @@ static void change_member(struct trial *t)
         snprintf(payload, sizeof payload,
                  "{\"consent\":\"%s\",%s\"devices\":[\"%d\"%s],\"groups\":[%s]}", consents[consent],
                  aliases[alias], first, more, groups[group]);
+    world_fold(&t->w, BS_RECORD_TICK, 0, (struct bs_slice){0}); /* boards that are due anyway */
+    take_publications(t);
     bool accepted = say(t, topic, payload);
     take_lines(t); /* the last ones that the consent before allows are among them */
     if (!accepted)
@@ -188,15 +227,6 @@ static void change_settings(struct trial *t)
         t->welcome = welcome;
 }
 
-/* Whose rows a step of the device must be in, -1: nobody's. */
-static int owner_of(const struct trial *t, int device)
-{
-    int wearer = t->wearer[device];
-    if (wearer == NEVER && t->welcome)
-        return MEMBERS + device;
-    return wearer >= 0 && t->consent[wearer] == BS_CONSENT_MEMBER ? wearer : -1;
-}
-
 static bool may_count(const struct trial *t, int device)
 {
     int wearer = t->wearer[device];
@@ -247,10 +277,12 @@ static void act(struct trial *t)
     else
         step(t);
     take_lines(t);
+    take_publications(t);
 }
 
 /* All that was written, in order. */
-static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *counted)
+static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *counted,
+                                     long *health_rows, long *shown)
 {
     struct trial *t = calloc(1, sizeof *t);
     t->seed = seed;
@@ -278,7 +310,9 @@ static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *co
                written[i], i < MEMBERS ? "member" : "guest", i % MEMBERS, t->expected[i]);
         *counted += written[i];
     }
-    bs_buffer_add(&t->all, bs_buffer_slice(&t->w.publications));
+    *health_rows += t->health_rows;
+    take_publications(t);
+    *shown += t->shown;
     assert_false(t->all.failed);
     struct bs_buffer all = t->all;
     world_end(&t->w);
@@ -289,16 +323,18 @@ static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *co
 static void promises_hold_whatever_comes(void **state)
 {
     (void)state;
-    long counted = 0;
+    long counted = 0, health_rows = 0, shown = 0;
     for (unsigned seed = 1; seed <= SEEDS; seed++) {
-        struct bs_buffer one = live_through(seed, 7, &counted);
-        struct bs_buffer other = live_through(seed, 0x5eed5eed5eed, &counted);
+        struct bs_buffer one = live_through(seed, 7, &counted, &health_rows, &shown);
+        struct bs_buffer other = live_through(seed, 0x5eed5eed5eed, &counted, &health_rows, &shown);
         if (!bs_slice_equal(bs_buffer_slice(&one), bs_buffer_slice(&other)))
             fail_msg("seed %u: another key of the tables, other effects", seed);
         bs_buffer_fini(&one);
         bs_buffer_fini(&other);
     }
     assert_in_range(counted, SEEDS * ACTIONS / 4, SEEDS * ACTIONS * 2);
+    assert_in_range(health_rows, SEEDS * DEVICES, SEEDS * DEVICES * 100);
+    assert_in_range(shown, SEEDS * 10, SEEDS * ACTIONS * 2 * MEMBERS);
 }
 
 int main(void)

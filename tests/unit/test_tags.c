@@ -46,6 +46,31 @@ static void pieces_stand_in_the_order_of_their_names(void **state)
     bs_tags_drop(tags);
 }
 
+static void names_are_read_back(void **state)
+{
+    (void)state;
+    char room[BS_TAGS_ALIAS_MAX];
+    struct bs_tags *tags = tags_of(&ruth);
+    assert_text(bs_tags_group(tags), "tue");
+    assert_text(bs_tags_member(tags), "m1");
+    assert_text(bs_tags_alias_name(tags, room), "R=1, R");
+    bs_tags_drop(tags);
+    /* 32 code points of four bytes */
+    struct bs_tags_names names = ruth;
+    char longest[BS_TAGS_ALIAS_MAX];
+    for (size_t i = 0; i < sizeof longest; i++)
+        longest[i] = "\xf0\x9f\x9a\xb6"[i % 4];
+    names.alias = bs_slice_of(longest, sizeof longest);
+    tags = tags_of(&names);
+    assert_true(bs_slice_equal(bs_tags_alias_name(tags, room), names.alias));
+    bs_tags_drop(tags);
+    for (size_t i = 0; i < sizeof longest; i++)
+        longest[i] = ",= "[i % 3];
+    tags = tags_of(&names);
+    assert_true(bs_slice_equal(bs_tags_alias_name(tags, room), names.alias));
+    bs_tags_drop(tags);
+}
+
 static void no_group_is_told(void **state)
 {
     (void)state;
@@ -110,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_stand_in_the_order_of_their_names),
+        cmocka_unit_test(names_are_read_back),
         cmocka_unit_test(no_group_is_told),
         cmocka_unit_test(the_same_are_told_from_others),
         cmocka_unit_test(a_group_is_shared_by_whoever_is_in_it),

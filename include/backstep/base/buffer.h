@@ -26,11 +26,29 @@ void bs_buffer_reset(struct bs_buffer *b);
  * was used to b->length; NULL (and `failed`) where they do not fit. */
 char *bs_buffer_room(struct bs_buffer *b, size_t length);
 
-void bs_buffer_add(struct bs_buffer *b, struct bs_slice s);
+/* bs_buffer_add where there is no room yet, or nothing to add. */
+void bs_buffer_add_growing(struct bs_buffer *b, struct bs_slice s);
+
+static inline void bs_buffer_add(struct bs_buffer *b, struct bs_slice s)
+{
+    if (b->failed || s.length == 0 || s.length > b->capacity - b->length) {
+        bs_buffer_add_growing(b, s);
+        return;
+    }
+    memcpy(b->at + b->length, s.at, s.length);
+    b->length += s.length;
+}
+
+static inline void bs_buffer_add_char(struct bs_buffer *b, char c)
+{
+    bs_buffer_add(b, bs_slice_of(&c, 1));
+}
+
 void bs_buffer_add_text(struct bs_buffer *b, const char *text);
-void bs_buffer_add_char(struct bs_buffer *b, char c);
 void bs_buffer_add_u64(struct bs_buffer *b, uint64_t value);
 void bs_buffer_add_i64(struct bs_buffer *b, int64_t value);
+/* value / 10^decimals with all of its decimals, at most 18: (982, 1) is 98.2. */
+void bs_buffer_add_decimal(struct bs_buffer *b, int64_t value, unsigned decimals);
 void bs_buffer_add_format(struct bs_buffer *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -60,9 +60,11 @@ enum bs_step_reason {
     X(config_deleted, "deletions")                                                                 \
     X(config_unknown_kind, "documents of no known kind")                                           \
     X(config_without_effect, "accepted ones that found no memory to take effect in")               \
+    X(live_without_room, "steps of members whose group's board found no room")                     \
     X(birth_received, "birth messages")                                                            \
     X(birth_rejected, "of these, the ones that were not understood")                               \
     X(state_received, "device state messages")                                                     \
+    X(state_rejected, "of these, the ones that were not understood")                               \
     X(other_received, "messages on topics that mean nothing here")
 
 struct bs_books {

@@ -12,7 +12,10 @@
 #include "backstep/base/time.h"
 #include "backstep/core/birth.h"
 #include "backstep/core/bouts.h"
+#include "backstep/core/device_health.h"
 #include "backstep/core/kinds.h"
+#include "backstep/core/live.h"
+#include "backstep/core/minute.h"
 #include "backstep/core/order.h"
 #include "backstep/core/seen.h"
 #include "backstep/core/sessions.h"
@@ -56,6 +59,7 @@ struct bs_tagging {
 
 struct bs_member {
     struct bs_window_member windows;
+    struct bs_live_member live;
     struct bs_order *order;       /* NULL: no step of the member's was accepted lately */
     struct bs_bout_member *bouts; /* NULL: none ever was */
     int64_t timer_ms;             /* wall time of the engine's next look at it; INT64_MAX: never */
@@ -116,6 +120,13 @@ struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct 
 struct bs_member *bs_device_wearer(struct bs_device *d);
 void bs_roster_set_wearer(struct bs_roster *r, struct bs_device *d, struct bs_member *m);
 
+/* Its id, as long as it is known; what is kept for its rows, to be changed by whoever counts; its
+ * place in a minute, which it leaves when it is forgotten, and whose place that is. */
+struct bs_slice bs_device_id(const struct bs_device *d);
+struct bs_device_health *bs_device_health(struct bs_device *d);
+struct bs_minute_place *bs_device_place(struct bs_device *d);
+struct bs_device *bs_device_at(struct bs_minute_place *place);
+
 /* The device's slot among those its wearer's order knows, given now where it had none; negative
  * where BS_WORN_MAX others have theirs. *ret_fresh: it was given now. It goes with the wearer. */
 int bs_device_slot(struct bs_device *d, bool *ret_fresh);
@@ -139,8 +150,10 @@ bool bs_roster_median_delay(const struct bs_roster *r, struct bs_tick_ms now, in
 /* Forgets what may be forgotten. */
 void bs_roster_sweep(struct bs_roster *r, const struct bs_windows *windows, struct bs_tick_ms now);
 
-/* After a stepped clock: offsets of `up` clocks begin anew. */
-void bs_roster_restart_upclocks(struct bs_roster *r);
+/* After a stepped clock: what devices' clocks are compared with begins anew. */
+void bs_roster_restart_clocks(struct bs_roster *r);
+
+struct bs_slice bs_roster_site(const struct bs_roster *r);
 
 uint32_t bs_roster_devices(const struct bs_roster *r);
 uint32_t bs_roster_members(const struct bs_roster *r);

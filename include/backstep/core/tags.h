@@ -23,6 +23,7 @@ struct bs_tags {
     uint32_t references;
     uint32_t shared_hash; /* of head and tail */
     uint16_t alias_length, head_length, member_length, tail_length;
+    uint8_t group_length; /* of the id alone */
     bool named;
     bool grouped; /* group is not `none` */
     char text[];
@@ -56,7 +57,7 @@ static inline struct bs_slice bs_tags_head(const struct bs_tags *t)
     return bs_slice_of(t->text + t->alias_length, t->head_length);
 }
 
-static inline struct bs_slice bs_tags_member(const struct bs_tags *t)
+static inline struct bs_slice bs_tags_member_tag(const struct bs_tags *t)
 {
     return bs_slice_of(t->text + t->alias_length + t->head_length, t->member_length);
 }
@@ -66,5 +67,14 @@ static inline struct bs_slice bs_tags_tail(const struct bs_tags *t)
     return bs_slice_of(t->text + t->alias_length + t->head_length + t->member_length,
                        t->tail_length);
 }
+
+/* The ids alone, as in the names. */
+struct bs_slice bs_tags_group(const struct bs_tags *t);
+struct bs_slice bs_tags_member(const struct bs_tags *t);
+
+/* The alias as in the names: in the tags' own text, or where something is escaped there, in `room`.
+ */
+#define BS_TAGS_ALIAS_MAX 128 /* 32 code points; an id is shorter */
+struct bs_slice bs_tags_alias_name(const struct bs_tags *t, char room[BS_TAGS_ALIAS_MAX]);
 
 #endif

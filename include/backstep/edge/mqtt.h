@@ -92,10 +92,12 @@ enum bs_status bs_mqtt_start(struct bs_mqtt **ret, const struct bs_mqtt_options 
 /* Fills the topic's slot; a newer one overwrites what was not sent yet, but where both are
  * `in_turn` (as long as no more than 16 MiB wait behind others). QoS 1 ones are kept until the
  * broker acknowledged exactly this content, and sent again after every CONNACK until then; one that
- * the broker refused (MQTT 5) is given up and named in the state's error. QoS 0 ones are given up
- * while there is no connection. An empty retained payload deletes the topic. `expiry_s` 0: none
- * (MQTT 5 only). BS_FULL where the bound (65 536 topics not yet acknowledged) is reached,
- * BS_INVALID where the topic is none to publish to. Never waits. */
+ * the broker refused (MQTT 5) is given up and named in the state's error. QoS 0 ones are kept until
+ * they are sent where they are retained, for the broker has what was before them; others are given
+ * up while there is no connection. An empty retained payload deletes the topic. `expiry_s`: it is
+ * given up once it has waited so long, here or (MQTT 5) at the broker; 0: never. BS_FULL where the
+ * bound (65 536 topics not yet acknowledged) is reached, BS_INVALID where the topic is none to
+ * publish to. Never waits. */
 struct bs_mqtt_publication {
     struct bs_slice topic, payload, correlation;
     int qos;

@@ -1,0 +1,476 @@
+"""The gait engine once more, plainly: the same script as fold_script takes, and what must stand in
+the last writing of every row when all is final. Read from the published interface alone.
+
+Documents, sessions and window sizes are those of tests/system/config_model.py. Where the interface
+lets the moment of a record decide (a tick record comes up to 100 ms after its deadline), a row or
+field is doubtful, and said to be. Must never share a line with the daemon's code.
+"""
+
+import pathlib
+import sys
+from collections import defaultdict, namedtuple
+
+import reference_rows as rows
+from reference_bouts import Walk
+from reference_messages import Boot, Rejected, decode
+from reference_steps import Event, Order, Step
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+import config_model  # noqa: E402
+
+SITE = "gym"
+BOOTS_MAX, BOOT_KEPT_MS, UP_BOOT_KEPT_MS = 16, 600_000, 86_400_000
+FEEDBACK_MS = 5000
+TICK_MS = 200  # two roundings of a tick record: what is closer in time may be in either order
+LIVE, STORED = False, True
+DEFAULTS = {
+    **config_model.DEFAULTS, "refresh_s": 2, "reorder_ms": 2000, "fuse_ms": 120,
+    "bout_gap_ms": 3000, "bout_min_steps": 8, "direction_confirm_steps": 3,
+    "carry_over_steps": 20, "carry_over_gap_s": 60, "feedback": True}
+SLIP_DEFAULTS = {"drift_pct": 8, "threshold_pct": 30, "drift_deg": 1.5, "threshold_deg": 6,
+                 "hold_off_steps": 20}
+
+Tags = namedtuple("Tags", "group drill phase member alias named session")
+Notice = namedtuple("Notice", "topic slip sign deviation t is_certain")
+
+
+class Site(config_model.Model):
+    """Documents in force and what they say of a step."""
+
+    def follow_window(self, at, before):
+        """A size that was to begin later than the new one may never does."""
+        body = before.body if before else {}
+        future = max(self.setting("max_future_ms"),
+                     body.get("max_future_ms", DEFAULTS["max_future_ms"]))
+        earliest, size = at + future, self.setting("window_s") * 1000
+        self.tiling = [each for each in self.tiling if each[0] < earliest]
+        larger = max(size, self.tiling[-1][1])
+        if size != self.tiling[-1][1]:
+            self.tiling.append((-(-earliest // larger) * larger, size))
+
+
+class Device:
+    def __init__(self):
+        self.boots, self.side, self.kind = {}, "U", None
+
+
+class Member:
+    """Also what its bouts call (written, carried, slipped)."""
+
+    def __init__(self, owner, name, consent):
+        self.owner, self.name, self.consent = owner, name, consent
+        self.consents = [(-1, consent)]  # (arrival, consent from then on)
+        self.order, self.walk = Order(), Walk(self)
+
+    def consent_before(self, wall):
+        return [consent for at, consent in self.consents if at < wall][-1]
+
+    def next_due(self):
+        settings = self.owner.settings
+        dues = (self.order.next_due(settings["reorder_ms"]), self.walk.closing_time(settings))
+        return min((due for due in dues if due is not None), default=None)
+
+    def written(self, bout):
+        self.owner.note_bout(bout)
+
+    def carried(self, bout):
+        self.owner.note_carry_over(bout)
+
+    def slipped(self, bout, slip):
+        self.owner.note_slip(self, bout, slip)
+
+
+class Result:
+    """rows: {(measurement, tags, timestamp): fields}; `doubtful`: {key: names of fields}; `maybe`:
+    keys that may be there or not; `near_limits`: (member, time) of slips that a double may judge
+    otherwise."""
+
+    def __init__(self):
+        self.rows, self.doubtful, self.maybe = {}, defaultdict(set), set()
+        self.books, self.notices, self.near_limits = {}, [], set()
+
+    def add(self, key, fields):
+        if key in self.rows:
+            raise AssertionError(f"two rows with one key: {key}")
+        self.rows[key] = fields
+
+
+class Reference:
+    def __init__(self):
+        self.site = Site("")
+        self.settings = {**DEFAULTS, "slip": SLIP_DEFAULTS}
+        self.history = [(-1, self.settings)]  # (arrival, settings from then on)
+        self.wall, self.steps_made = 0, 0
+        self.devices, self.members = defaultdict(Device), {}
+        self.dues = {}  # member → what is due next, where nothing has happened since it was asked
+        self.books = defaultdict(int)
+        self.windows = defaultdict(list)  # (tags, direction, stored, window) → steps
+        self.groups = defaultdict(rows.GroupRow)  # (group, drill, phase, window) → row
+        self.summaries = {}  # (session, member) → Summary
+        self.last_passed = {}  # window → when the last live step of it passed
+        self.bouts, self.slips = [], []
+        self.carried = []  # (arrival, bout, retention)
+        self.notices = []
+
+    # Time.
+
+    def advance(self, wall):
+        """What is due by then happens, in its order."""
+        while True:
+            for name, member in self.members.items():
+                if name not in self.dues:
+                    self.dues[name] = member.next_due()
+            due, name = min(((due, name) for name, due in self.dues.items() if due is not None),
+                            default=(None, None))
+            if due is None or due > wall:
+                break
+            self.wall = max(self.wall, due)
+            self.fire(self.members[name])
+        self.wall = wall
+
+    def fire(self, member):
+        self.dues.pop(member.name, None)
+        ready = member.order.take_ready(self.wall, self.settings["reorder_ms"])
+        for step in ready:
+            self.add_in_order(member, step)
+        closing = member.walk.closing_time(self.settings)
+        if not ready and closing is not None and closing <= self.wall:
+            member.walk.show_closed()
+
+    def setting_at(self, key, wall):
+        return [settings for at, settings in self.history if at <= wall][-1][key]
+
+    def final_at(self, end, stored):
+        """When a window that ends then is final, whatever waits."""
+        key = "stored_lateness_s" if stored else "allowed_lateness_s"
+        for number, (begin, settings) in enumerate(self.history):
+            until = self.history[number + 1][0] if number + 1 < len(self.history) else None
+            found = max(begin, end + settings[key] * 1000)
+            if until is None or found < until:
+                return found
+        raise AssertionError(end)
+
+    # Messages.
+
+    def run(self, lines):
+        for line in lines:
+            tick, *message = line.split("\t", 2)
+            self.advance(int(tick))
+            if message:
+                self.take(message[0].split("/"), message[1])
+        return self.result()
+
+    def take(self, topic, text):
+        payload = bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
+        if topic[0] == "config":
+            self.take_document(topic, payload)
+        elif topic[2] == "birth":
+            self.take_birth(self.devices[topic[1]], payload)
+        elif topic[2] == "steps":
+            self.take_message(topic[1], payload)
+
+    def take_birth(self, device, payload):
+        birth = config_model.parse(payload)
+        device.side, device.kind = birth.get("side", "U"), birth.get("kind")
+
+    def take_document(self, topic, payload):
+        _config, kind, name = topic
+        if kind == "member":
+            self.follow_consent(name, config_model.read(kind, name, payload)["consent"])
+        self.site.arrive(self.wall, "/".join(topic), payload)
+        if payload and not self.site.answers[kind, name]["ok"]:
+            raise AssertionError(f"a document that is not in force: {topic} {payload}")
+        if kind == "settings":
+            self.follow_settings()
+
+    def follow_settings(self):
+        body = self.site.in_force["settings", "site"].body
+        self.settings = {**DEFAULTS, **body, "slip": {**SLIP_DEFAULTS, **body.get("slip", {})}}
+        self.history.append((self.wall, self.settings))
+        for row in self.groups.values():
+            row.look(self.settings["min_group_size"])
+        self.dues = {}
+        for member in self.members.values():
+            self.fire(member)
+
+    def follow_consent(self, name, consent):
+        member = self.members.setdefault(name, Member(self, name, "none"))
+        if consent == member.consent:
+            return
+        self.dues.pop(name, None)
+        for step in member.order.take_all():
+            self.add_in_order(member, step)
+        member.walk.end()
+        member.walk.unsettled = []
+        member.consent = consent
+        member.consents.append((self.wall, consent))
+
+    def take_message(self, device_id, payload):
+        self.books["messages_received"] += 1
+        try:
+            message = decode(payload)
+        except Rejected as reason:
+            self.books[f"messages_rejected.{reason}"] += 1
+            return
+        self.books["messages_parsed"] += 1
+        self.books["field_out_of_range"] += message.dropped
+        self.books["unknown_keys"] += message.unknown
+        self.books["steps_received"] += len(message.rows)
+        self.take_steps(device_id, message)
+
+    def take_steps(self, device_id, message):
+        wearer = self.site.wearer(device_id)
+        device = self.devices[device_id]
+        reason = None
+        if wearer is None:
+            reason = "unknown_device"
+        elif wearer[1]["consent"] == "none":
+            reason = "no_consent"
+        elif not self.has_room(device, message.boot):
+            reason = "over_limit"
+        if reason:
+            self.books[f"steps_rejected.{reason}"] += len(message.rows)
+            return
+        name, document = wearer
+        member = self.members.setdefault(name, Member(self, name, document["consent"]))
+        self.dues.pop(name, None)
+        boot = device.boots.setdefault(message.boot, Boot())
+        boot.heard, boot.uses_up = self.wall, boot.uses_up or message.uses_up
+        offset = self.offset(boot, message)
+        for row in message.rows:
+            verdict = self.judge(device_id, member, document, boot, message.stored, row, offset)
+            self.books[verdict] += 1
+
+    def has_room(self, device, boot):
+        if boot not in device.boots and len(device.boots) == BOOTS_MAX:
+            device.boots = {number: each for number, each in device.boots.items()
+                            if not self.is_over(each)}
+        return boot in device.boots or len(device.boots) < BOOTS_MAX
+
+    def is_over(self, boot):
+        """It may be forgotten: nothing that was accepted of it would be again."""
+        if self.wall - boot.heard < (UP_BOOT_KEPT_MS if boot.uses_up else BOOT_KEPT_MS):
+            return False
+        return boot.latest is None or all(
+            self.wall >= self.final_at(sum(self.site.window(boot.latest)), stored)
+            for stored in (LIVE, STORED))
+
+    def offset(self, boot, message):
+        """wall − the message's own time; None: it cannot be placed."""
+        if not message.uses_up:
+            return 0
+        if not message.stored:
+            boot.clock.hear(self.wall, self.wall - message.rows[-1].time)
+        return boot.clock.at(self.wall)
+
+    def judge(self, device_id, member, document, boot, stored, row, offset):
+        """The counter of the books that this event belongs to."""
+        lost = boot.mark(row.seq)
+        if lost is None:
+            return "steps_rejected.duplicate"
+        if offset is None:
+            return "steps_rejected.unplaced"
+        time = row.time + offset
+        if time > self.wall + self.settings["max_future_ms"]:
+            return "steps_rejected.future"
+        begin, size = self.site.window(time)
+        if self.wall >= self.final_at(begin + size, stored):
+            return "steps_rejected.too_late"
+        device = self.devices[device_id]
+        boot.latest = time if boot.latest is None else max(time, boot.latest)
+        event = Event(device_id, device.kind, time, device.side if row.foot == "U" else row.foot,
+                      row.direction, row.fields)
+        verdict = self.place(member, document, event, stored, lost, (begin, begin + size))
+        if not stored:
+            for step in member.order.take_ready(self.wall, self.settings["reorder_ms"]):
+                self.add_in_order(member, step)
+        return verdict
+
+    # Steps.
+
+    def place(self, member, document, event, stored, lost, window):
+        """The event joins a step or becomes one."""
+        order = member.order
+        if not stored:
+            order.hear(event.time)
+        step = order.find(event, stored, self.settings["fuse_ms"])
+        if step is not None:
+            order.join(step, event)
+            return "steps_fused"
+        step = Step(event, self.steps_made, self.wall)
+        self.steps_made += 1
+        step.tags = self.tags(member, document, event.time)
+        step.stored, step.window, step.lost = stored, window, lost
+        step.late = self.wall >= window[1]
+        if not stored and step.tags.session:
+            self.site.note_step(step.tags.group, event.time)
+        if stored or order.comes_after_its_place(step):
+            order.add_out_of_order(step)
+            self.count(step)
+        else:
+            order.wait(step)
+        return "steps_counted"
+
+    def tags(self, member, document, time):
+        group, drill, phase = self.site.place(document.get("groups", []), time)
+        session = None
+        if drill != "none":
+            begun = [each.start for each in self.site.sessions[group] if each.start <= time]
+            session = group, begun[-1]
+        return Tags(group, drill, phase, member.name, document.get("alias", member.name),
+                    document["consent"] == "member", session)
+
+    def add_in_order(self, member, step):
+        member.order.add_in_order(step)
+        self.count(step)
+        member.walk.take(step, self.settings)
+
+    def count(self, step):
+        """In its windows and its summary."""
+        tags = step.tags
+        self.windows[tags._replace(session=None), step.direction, step.stored,
+                     step.window].append(step)
+        if step.stored:
+            return
+        self.last_passed[step.window] = self.wall
+        if tags.group != "none":
+            row = self.groups[tags.group, tags.drill, tags.phase, step.window]
+            row.add(step, self.settings["min_group_size"])
+        summary = self.summary(tags)
+        if summary:
+            summary.steps.append(step)
+
+    def summary(self, tags):
+        """The member's, of the tags' session, about to change; None: it has none."""
+        if not tags.named or tags.session is None:
+            return None
+        summary = self.summaries.setdefault((tags.session, tags.member), rows.Summary(tags.alias))
+        summary.changed = self.wall
+        return summary
+
+    # Bouts.
+
+    def note_bout(self, bout):
+        self.bouts.append(bout)
+        summary = self.summary(bout.tags)
+        if summary:
+            summary.bouts += 1
+
+    def note_carry_over(self, bout):
+        self.carried.append((self.wall, bout, bout.carry_over.fields["retention_pct"]))
+        summary = self.summary(bout.tags)
+        if summary and bout not in summary.carried:
+            summary.carried.append(bout)
+
+    def note_slip(self, member, bout, slip):
+        self.slips.append((self.wall, bout, slip))
+        summary = self.summary(bout.tags)
+        if summary:
+            summary.slips += 1
+        age = self.wall - slip.step.time
+        if not self.settings["feedback"] or age > FEEDBACK_MS:
+            return
+        is_certain = age <= FEEDBACK_MS - TICK_MS and bout.tags.named
+        for device in self.worn_by(member):
+            self.notices.append(Notice(f"feedback/{device}", slip.metric, slip.sign,
+                                       slip.deviation, slip.step.time, is_certain))
+
+    def worn_by(self, member):
+        document = self.site.in_force.get(("member", member.name))
+        return document.body.get("devices", []) if document else \
+            [member.name.removeprefix("guest-")]
+
+    # What stands at the end.
+
+    def result(self):
+        result = Result()
+        self.write_windows(result)
+        self.write_bouts(result)
+        self.write_groups(result)
+        self.write_summaries(result)
+        result.books, result.notices = dict(self.books), self.notices
+        return result
+
+    @staticmethod
+    def key(measurement, tags, timestamp, **more):
+        named = {"site": SITE, "group": tags.group, "drill": tags.drill, **more}
+        return measurement, tuple(sorted(named.items())), timestamp
+
+    def member_key(self, measurement, tags, timestamp, **more):
+        return self.key(measurement, tags, timestamp, phase=tags.phase, member=tags.member,
+                        alias=tags.alias, **more)
+
+    def write_windows(self, result):
+        for (tags, direction, stored, window), steps in self.windows.items():
+            if not tags.named:
+                continue
+            more = {"stored": "1"} if stored else {}
+            key = self.member_key("gait_window", tags, window[0], direction=direction, **more)
+            final_at = self.final_at(window[1], stored)
+            waited = final_at if stored else max(final_at, self.last_passed[window])
+            consents = {self.members[tags.member].consent_before(at)
+                        for at in (final_at, waited)}
+            result.add(key, rows.window_fields(steps, direction, consents == {"member"}))
+            if len(consents) > 1:
+                result.doubtful[key].add("final")
+
+    def write_bouts(self, result):
+        for bout in self.bouts:
+            tags, begin = bout.tags, bout.steps[0].time
+            if not tags.named:
+                continue
+            key = self.member_key("gait_bout", tags, begin, direction=bout.direction)
+            result.add(key, rows.bout_fields(bout))
+            if bout.carry_over is not None:
+                key = self.member_key("carry_over", tags, begin)
+                result.add(key, rows.carry_over_fields(bout))
+            if bout.judge is not None and bout.judge.near_limit():
+                result.near_limits.add((tags.member, begin))
+        for _wall, bout, slip in self.slips:
+            if bout.tags.named:
+                key = self.member_key("slip", bout.tags, slip.step.time, metric=slip.metric,
+                                      sign=slip.sign)
+                result.add(key, rows.slip_fields(slip))
+
+    def within(self, window, final_at, entries):
+        """(those known before the window was final, whether that is in doubt for any)"""
+        waited = max(final_at, self.last_passed.get(window, 0))
+        doubt = any(final_at - TICK_MS <= entry[0] <= waited + TICK_MS for entry in entries)
+        return [entry for entry in entries if entry[0] < final_at], doubt
+
+    def of_group(self, entries, place, window, time_of):
+        """Those whose tags are the group row's and whose time lies in its window."""
+        return [entry for entry in entries
+                if entry[1].tags[:3] == place and window[0] <= time_of(entry) < window[1]
+                and self.site.window(time_of(entry))[0] == window[0]]
+
+    def write_groups(self, result):
+        for (*place, window), row in self.groups.items():
+            place, final_at = tuple(place), self.final_at(window[1], LIVE)
+            key = self.key("group_window", Tags(*place, None, None, None, None), window[0],
+                           phase=place[2])
+            carried, doubt = self.within(window, final_at, self.of_group(
+                self.carried, place, window, lambda entry: entry[1].steps[0].time))
+            slips, slip_doubt = self.within(window, final_at, self.of_group(
+                self.slips, place, window, lambda entry: entry[2].step.time))
+            if row.is_safe(self.setting_at("min_group_size", final_at)):
+                latest = {bout: value for _wall, bout, value in carried}
+                retentions = [value for value in latest.values() if value is not None]
+                result.add(key, row.fields(retentions, len(slips)))
+                if doubt or slip_doubt:
+                    result.doubtful[key] |= {"retention_pct_p50", "slips"}
+            elif row.was_safe:
+                result.maybe.add(key)
+
+    def write_summaries(self, result):
+        for ((group, start), member), summary in self.summaries.items():
+            session = next(each for each in self.site.sessions[group] if each.start == start)
+            key = self.key("session_summary",
+                           Tags(group, session.changes[0].name, None, None, None, None, None),
+                           start, member=member, alias=summary.alias)
+            last = session.changes[-1]
+            end = session.ends() if last.drill else min(last.begin, session.ends())
+            lateness = self.setting_at("allowed_lateness_s", end) * 1000
+            result.add(key, summary.fields())
+            if summary.changed > end + lateness - TICK_MS:
+                result.doubtful[key] |= set(result.rows[key])
