@@ -39,10 +39,11 @@ class Site(config_model.Model):
 
     def follow_window(self, at, before):
         """A size that was to begin later than the new one may never does."""
-        body = before.body if before else {}
-        future = max(self.setting("max_future_ms"),
-                     body.get("max_future_ms", DEFAULTS["max_future_ms"]))
-        earliest, size = at + future, self.setting("window_s") * 1000
+        old = {**DEFAULTS, **(before.body if before else {})}
+        if self.setting("window_s") == old["window_s"]:
+            return
+        earliest = at + max(self.setting("max_future_ms"), old["max_future_ms"])
+        size = self.setting("window_s") * 1000
         self.tiling = [each for each in self.tiling if each[0] < earliest]
         larger = max(size, self.tiling[-1][1])
         if size != self.tiling[-1][1]:
@@ -295,7 +296,7 @@ class Reference:
             order.hear(event.time)
         step = order.find(event, stored, self.settings["fuse_ms"])
         if step is not None:
-            order.join(step, event)
+            step.join(event)
             return "steps_fused"
         step = Step(event, self.steps_made, self.wall)
         self.steps_made += 1

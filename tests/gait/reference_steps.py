@@ -6,7 +6,7 @@ never look at a member's bouts or rows, nor share a line with the daemon's code.
 """
 
 from bisect import insort
-from collections import defaultdict, deque
+from collections import deque
 
 PASSED_KEPT = 64  # steps that passed and may still be joined, live and stored each
 WAITING_MAX = 512
@@ -28,13 +28,14 @@ class Event:
 
 class Step:
     """What was decided when its first event came, and the events that make it. What they say
-    together is worked out once, when it is added (`settle_values`)."""
+    together is worked out once, when it is added (`settle_values`); an event that joins later is
+    none of `events`, and shows in `devices` and `foot` alone, which say what else may join."""
 
     def __init__(self, event, number, arrival):
         self.events, self.devices, self.foot = [event], {event.device}, event.foot
         self.time, self.number, self.arrival = event.time, number, arrival
-        self.tags = self.window = self.rank = self.previous = None
-        self.stored, self.late, self.lost = False, False, 0
+        self.tags = self.window = self.previous = None
+        self.stored, self.late, self.lost, self.is_added = False, False, 0, False
         self.values, self.side, self.travel = {}, "U", "X"
         self.step_time, self.exact, self.length, self.missed = None, False, None, False
 
@@ -47,7 +48,8 @@ class Step:
         return (self.time, self.number) < (other.time, other.number)
 
     def join(self, event):
-        self.events.append(event)
+        if not self.is_added:
+            self.events.append(event)
         self.devices.add(event.device)
         if self.foot == "U":
             self.foot = event.foot
@@ -65,7 +67,7 @@ class Step:
     def settle_values(self):
         names = {name for event in self.events for name in event.fields}
         self.values = {name: self.value(name) for name in names}
-        self.side = self.foot
+        self.side, self.is_added = self.foot, True
         self.travel = next((event.direction for event in self.events if event.direction != "X"),
                            "X")
         if "step_mm" in self.values:
@@ -98,20 +100,21 @@ def lies_in(value, limits):
 
 
 def same_known_foot(step, previous):
-    return step.foot != "U" and step.foot == previous.foot
+    return step.side != "U" and step.side == previous.side
 
 
 class Timing:
-    """A step's time: the first rule that applies. `feet`: (device, foot) → {rank of the step that
-    passed in order: the device's own time}."""
+    """A step's time: the first rule that applies. `feet`: (device, foot) → the device's own time of
+    the last step that passed in order with that event."""
 
     def __init__(self):
-        self.feet = defaultdict(dict)
+        self.feet = {}
 
-    def remember(self, step, event):
-        """An event of a step that passed in order."""
-        if event.foot != "U":
-            self.feet[event.device, event.foot][step.rank] = event.time
+    def remember(self, step):
+        """A step that passed in order."""
+        for event in step.events:
+            if event.foot != "U":
+                self.feet[event.device, event.foot] = event.time
 
     def own(self, step):
         """(halves of ms, exact) by the step alone."""
@@ -139,8 +142,8 @@ class Timing:
         """Half the time since that device saw that foot."""
         for event in step.events:
             earlier = self.feet.get((event.device, event.foot))
-            if event.foot != "U" and earlier:
-                duration = event.time - earlier[max(earlier)]
+            if earlier is not None:
+                duration = event.time - earlier
                 return duration if lies_in(duration, STRIDE_RANGE) else None
         return None
 
@@ -172,7 +175,7 @@ class Order:
     """A member's steps until they pass, and the last ones that did."""
 
     def __init__(self):
-        self.waiting, self.newest, self.last, self.count = [], None, None, 0
+        self.waiting, self.newest, self.last = [], None, None
         self.passed = {False: deque(maxlen=PASSED_KEPT), True: deque(maxlen=PASSED_KEPT)}
         self.fusing, self.timing = Fusing(), Timing()
 
@@ -180,11 +183,6 @@ class Order:
         """The step that the event joins, or None."""
         passed = self.passed[stored]
         return self.fusing.find(passed if stored else [*self.waiting, *passed], event, fuse_ms)
-
-    def join(self, step, event):
-        step.join(event)
-        if step.rank is not None:
-            self.timing.remember(step, event)
 
     def comes_after_its_place(self, step):
         return self.last is not None and step.time < self.last.time
@@ -220,10 +218,8 @@ class Order:
         step.settle_values()
         step.step_time, step.exact = self.timing.measure(step)
         step.missed = self.timing.has_missed(step)
-        self.last, step.rank = step, self.count
-        self.count += 1
-        for event in step.events:
-            self.timing.remember(step, event)
+        self.last = step
+        self.timing.remember(step)
         self.passed[False].append(step)
 
     def add_out_of_order(self, step):
