@@ -96,7 +96,9 @@ static void note(struct bs_engine *e, struct bs_member *m, const struct bs_order
 void bs_engine_take_event(struct bs_engine *e, struct bs_member *m,
                           const struct bs_order_event *event, const struct bs_order_place *join)
 {
-    bs_order_join(m->order, event, join);
+    struct bs_order_errand *turned = bs_order_join(m->order, event, join);
+    if (turned)
+        turned->row = bs_windows_turn(e->windows, &m->windows, turned->row, event->step->direction);
     e->books.steps_fused++;
     note(e, m, event);
 }
