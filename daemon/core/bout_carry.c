@@ -37,6 +37,7 @@ static void compare(struct bs_bouts *b, struct bs_bout_member *m)
 {
     struct bs_carry_over *c = m->bout.carry_over;
     struct bs_carry_over_news news = {.tags = m->bout.tags,
+                                      .summary = m->bout.summary,
                                       .time_ms = m->bout.first_ms,
                                       .first = !c->told,
                                       .in_group = &c->in_group};
@@ -98,6 +99,7 @@ static void slip(struct bs_bouts *b, struct bs_bout_member *m, struct bs_slip_ne
         c->first_slip_step = m->bout.steps;
     m->bout.carry_dirty = true;
     news->tags = m->bout.tags;
+    news->summary = m->bout.summary;
     news->time_ms = m->bout.last_ms;
     news->named = bs_bout_is_named(m);
     bs_bout_write_slip(b, m, news, effects);

@@ -30,8 +30,10 @@ static void drop_run(struct bs_bouts *b, struct bs_bout_member *m)
     m->last_is_run = false;
     if (!run)
         return;
-    for (unsigned i = 0; i < run->count; i++)
+    for (unsigned i = 0; i < run->count; i++) {
         bs_tags_drop(run->steps[i].tags);
+        bs_summary_drop(run->steps[i].summary);
+    }
     run->next_spare = b->spare_runs;
     b->spare_runs = run;
 }
@@ -81,7 +83,7 @@ static void reach_written(struct bs_bouts *b, struct bs_bout_member *m)
         m->bout.carry_over->has_partner = true;
         m->carry.back.has_partner = true;
     }
-    b->listener.written(b->listener.context, m->owner);
+    b->listener.written(b->listener.context, m->owner, m->bout.summary);
 }
 
 /* A step time that does not begin in the bout is none of it. */
@@ -118,9 +120,11 @@ static void begin(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_
     bout->direction = first->step.direction;
     bout->tags = first->tags;
     bs_tags_hold(bout->tags);
+    bout->summary = first->summary;
+    bs_summary_hold(bout->summary);
     bout->first_ms = first->step.time_ms;
     bout->first_time_halves = first->sample.step_time_halves;
-    b->listener.began(b->listener.context, m->owner, bout->first_ms);
+    b->listener.began(b->listener.context, m->owner);
     if (bout->direction == BS_DIRECTION_FORWARD)
         bs_bout_carry_begin(b, m);
 }
@@ -131,6 +135,7 @@ static void clear(struct bs_bouts *b, struct bs_bout_member *m)
     bs_bout_mark_clean(b, m);
     bs_bout_carry_free(m);
     bs_tags_drop(bout->tags);
+    bs_summary_drop(bout->summary);
     free(bout->before);
     for (unsigned i = 0; i < BS_BOUT_SKETCHES; i++)
         bs_sketch_clear(&bout->sketches[i]);
@@ -152,7 +157,6 @@ void bs_bout_end(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_e
     if (bout->direction == BS_DIRECTION_BACKWARD)
         bs_carry_end_backward(&m->carry, bout->written, bout->steps, bout->last_ms);
     clear(b, m);
-    b->listener.ended(b->listener.context, m->owner);
     m->last_is_own = false;
 }
 
@@ -209,6 +213,7 @@ static void append(struct bs_bouts *b, struct bs_bout_member *m, const struct bs
     bs_check(m->run->count < BS_BOUT_RUN_MAX);
     m->run->steps[m->run->count++] = *step;
     bs_tags_hold(step->tags);
+    bs_summary_hold(step->summary);
     m->last_is_run = true;
 }
 
@@ -233,7 +238,11 @@ static void take_other(struct bs_bouts *b, struct bs_bout_member *m, const struc
     if (direction != m->run_direction)
         drop_run(b, m);
     m->run_direction = direction;
-    struct bs_bout_step step = {*passed->sample.step, passed->sample, passed->tags, m->last_is_run};
+    struct bs_bout_step step = {.step = *passed->sample.step,
+                                .sample = passed->sample,
+                                .tags = passed->tags,
+                                .summary = passed->summary,
+                                .follows = m->last_is_run};
     step.sample.step = &step.step;
     unsigned before = m->run ? m->run->count : 0;
     if (before + 1 >= b->settings->direction_confirm_steps) {

@@ -16,9 +16,10 @@
 /* A step that is not settled yet. */
 struct bs_bout_step {
     struct bs_step step;
-    struct bs_sample sample; /* of it */
-    struct bs_tags *tags;    /* held */
-    bool follows;            /* the step before it is the one before it here */
+    struct bs_sample sample;    /* of it */
+    struct bs_tags *tags;       /* held */
+    struct bs_summary *summary; /* held; NULL: none */
+    bool follows;               /* the step before it is the one before it here */
 };
 
 /* Steps in a row in a new direction. */
@@ -47,7 +48,8 @@ struct bs_bout {
     bool open;         /* as it is shown: it had not fallen silent when its last step passed */
     bool written;      /* it reached bout_min_steps */
     bool row_dirty, carry_dirty;
-    struct bs_tags *tags; /* of its first step, held */
+    struct bs_tags *tags;       /* of its first step, held */
+    struct bs_summary *summary; /* likewise; NULL: none */
     int64_t first_ms, last_ms;
     uint16_t first_time_halves; /* the first step's time, 0: unknown */
     uint32_t steps, strays;

@@ -51,6 +51,7 @@ void bs_bouts_free_member(struct bs_bouts *b, struct bs_bout_member *m)
     bs_bout_carry_free(m);
     if (m->bout.tags)
         bs_tags_drop(m->bout.tags);
+    bs_summary_drop(m->bout.summary);
     free(m->bout.before);
     for (unsigned i = 0; i < BS_BOUT_SKETCHES; i++)
         bs_sketch_fini(&m->bout.sketches[i]);

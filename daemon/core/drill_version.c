@@ -136,6 +136,12 @@ void bs_drill_version_drop(struct bs_drill_versions *versions, struct bs_drill_v
     free(v);
 }
 
+struct bs_drill_version *bs_drill_version_share(struct bs_drill_version *v)
+{
+    v->references++;
+    return v;
+}
+
 struct bs_slice bs_drill_version_id(const struct bs_drill_version *v)
 {
     return bs_slice_of(v->text, v->id_length);

@@ -12,6 +12,7 @@ void bs_engine_apply_settings(struct bs_engine *e)
     bs_windows_set_refresh(e->windows, s->refresh_s * 1000);
     bs_windows_set_group_min(e->windows, s->min_group_size);
     bs_live_set_refresh(e->live, s->refresh_s * 1000);
+    bs_summaries_set_refresh(e->summaries, s->refresh_s * 1000);
 }
 
 static enum bs_status make_parts(struct bs_engine *e, const struct bs_engine_options *options)
@@ -29,6 +30,8 @@ static enum bs_status make_parts(struct bs_engine *e, const struct bs_engine_opt
         return BS_NO_MEMORY;
     int64_t window_ms = bs_config_settings(e->config)->window_s * 1000;
     if (bs_windows_new(&e->windows, window_ms) != BS_OK)
+        return BS_NO_MEMORY;
+    if (bs_summaries_new(&e->summaries, e->sessions) != BS_OK)
         return BS_NO_MEMORY;
     bs_buffer_add(&e->root, options->topic_root);
     bs_buffer_add_char(&e->root, '/');
@@ -66,6 +69,7 @@ void bs_engine_free(struct bs_engine *e)
     bs_heap_fini(&e->timers);
     bs_bouts_free(e->bouts);
     bs_windows_free(e->windows);
+    bs_summaries_free(e->summaries);
     bs_sessions_free(e->sessions);
     bs_config_free(e->config);
     bs_buffer_fini(&e->root);
@@ -88,6 +92,7 @@ struct bs_tick_ms bs_engine_deadline(const struct bs_engine *e)
         next -= e->offset_ms;
     next = earlier(next, bs_windows_tick_deadline(e->windows).ms);
     next = earlier(next, bs_bouts_deadline(e->bouts).ms);
+    next = earlier(next, bs_engine_summaries_deadline(e).ms);
     next = earlier(next, bs_live_tick_deadline(e->live).ms);
     next = earlier(next, bs_minute_deadline(&e->minute).ms);
     return (struct bs_tick_ms){earlier(next, e->next_sweep.ms)};
@@ -112,8 +117,9 @@ void bs_engine_forget_sessions(struct bs_engine *e)
 static void sweep(struct bs_engine *e)
 {
     bs_engine_quieten_members(e);
-    bs_roster_sweep(e->roster, e->windows, e->now);
     bs_engine_forget_sessions(e);
+    bs_summaries_sweep(e->summaries, e->effects);
+    bs_roster_sweep(e->roster, e->windows, e->now);
     e->next_sweep.ms = BS_NEVER_MS;
     if (bs_roster_devices(e->roster) || bs_roster_members(e->roster))
         bs_engine_arm_sweep(e);
@@ -125,6 +131,7 @@ static void fire_deadlines(struct bs_engine *e)
     bs_windows_fire_wall(e->windows, bs_engine_wall(e), e->effects);
     bs_windows_fire_tick(e->windows, e->now, e->effects);
     bs_bouts_fire(e->bouts, e->now, e->effects);
+    bs_summaries_fire(e->summaries, bs_engine_wall(e), e->now, e->effects);
     bs_windows_advance(e->windows, bs_engine_wall(e));
     bs_engine_fire_health(e);
     bs_engine_fire_live(e);
@@ -201,6 +208,7 @@ static enum bs_status take_clock(struct bs_engine *e, struct bs_slice body,
     if (clock.stepped) {
         bs_engine_restart_order(e);
         bs_windows_finalise_all(e->windows, effects);
+        bs_summaries_follow_clock(e->summaries, bs_engine_wall(e), e->effects);
         bs_roster_restart_clocks(e->roster);
         bs_live_empty(e->live);
     }

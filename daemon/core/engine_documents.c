@@ -32,10 +32,12 @@ static void set_consent(struct bs_engine *e, struct bs_member *m, enum bs_consen
 {
     if (m->consent != consent)
         bs_engine_settle_member(e, m);
-    if (m->consent == BS_CONSENT_MEMBER && consent != BS_CONSENT_MEMBER)
+    if (m->consent == BS_CONSENT_MEMBER && consent != BS_CONSENT_MEMBER) {
         bs_windows_write_member(e->windows, &m->windows, effects);
+        bs_summaries_write_member(e->summaries, &m->summaries, effects);
+    }
     m->consent = (uint8_t)consent;
-    m->windows.withheld = consent != BS_CONSENT_MEMBER;
+    m->windows.withheld = m->summaries.withheld = consent != BS_CONSENT_MEMBER;
     if (m->bouts)
         bs_bouts_withhold(m->bouts, m->windows.withheld);
 }
@@ -112,10 +114,11 @@ static void follow_session(struct bs_engine *e, const struct change *c)
 {
     if (c->outcome->now) {
         follow_session_of(e, c->id, &c->outcome->now->session, false);
-        return;
+    } else {
+        bs_sessions_close(e->sessions, c->id, bs_engine_wall(e));
+        bs_live_note_session(e->live, c->id);
     }
-    bs_sessions_close(e->sessions, c->id, bs_engine_wall(e));
-    bs_live_note_session(e->live, c->id);
+    bs_summaries_follow(e->summaries, c->id, bs_engine_wall(e), c->effects);
 }
 
 static void take_session(void *context, struct bs_slice group,

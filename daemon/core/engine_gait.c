@@ -8,30 +8,35 @@
 /* A notice that is older says nothing any more. */
 #define FEEDBACK_MAX_AGE_MS 5000
 
-static void begin_bout(void *context, void *owner, int64_t first_ms)
+static void begin_bout(void *context, void *owner)
 {
     struct bs_engine *e = context;
     struct bs_member *m = owner;
-    (void)first_ms;
     bs_live_note_bout(e->live, &m->live);
 }
 
-static void note_bout(void *context, void *owner)
+static void count_bout(void *context, void *owner, struct bs_summary *summary)
 {
-    (void)context;
+    struct bs_engine *e = context;
     (void)owner;
+    bs_summaries_count(e->summaries, summary, BS_SUMMARY_BOUTS, e->now);
 }
 
-static void end_bout(void *context, void *owner)
+static void summarise(struct bs_engine *e, const struct bs_carry_over_news *news)
 {
-    (void)context;
-    (void)owner;
+    if (news->first)
+        bs_summaries_count(e->summaries, news->summary, BS_SUMMARY_CARRY_OVERS, e->now);
+    if (news->had_retention)
+        bs_summaries_remove_retention(e->summaries, news->summary, news->old_retention_pct, e->now);
+    if (news->has_retention)
+        bs_summaries_add_retention(e->summaries, news->summary, news->retention_pct, e->now);
 }
 
 static void note_carry_over(void *context, void *owner, const struct bs_carry_over_news *news)
 {
     struct bs_engine *e = context;
     struct bs_member *m = owner;
+    summarise(e, news);
     if (!news->has_retention)
         return;
     bs_windows_set_retention(e->windows, news->tags, news->time_ms, news->retention_pct,
@@ -80,6 +85,7 @@ static void note_slip(void *context, void *owner, const struct bs_slip_news *new
     struct bs_engine *e = context;
     struct bs_member *m = owner;
     bs_windows_count_slip(e->windows, news->tags, news->time_ms, e->now);
+    bs_summaries_count(e->summaries, news->summary, BS_SUMMARY_SLIPS, e->now);
     if (news->named)
         bs_live_note_slip(e->live, &m->live, bs_slip_metric_name(news->metric), news->time_ms);
     bool fresh = bs_engine_wall(e).ms - news->time_ms <= FEEDBACK_MAX_AGE_MS;
@@ -91,8 +97,7 @@ struct bs_bout_listener bs_engine_bout_listener(struct bs_engine *e)
 {
     return (struct bs_bout_listener){.context = e,
                                      .began = begin_bout,
-                                     .written = note_bout,
-                                     .ended = end_bout,
+                                     .written = count_bout,
                                      .carried = note_carry_over,
                                      .slipped = note_slip};
 }

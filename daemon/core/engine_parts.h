@@ -1,8 +1,8 @@
 /* The engine's insides, shared by its parts: engine.c (life, deadlines, records, time),
  * engine_steps.c (messages of wearables, verdicts), engine_pass.c (steps on their way through the
  * order), engine_gait.c (what bouts tell), engine_tags.c (which tags a step carries),
- * engine_documents.c (configuration), engine_health.c (rows about devices), engine_live.c
- * (boards). */
+ * engine_summaries.c (which summary it is in), engine_documents.c (configuration), engine_health.c
+ * (rows about devices), engine_live.c (boards). */
 #ifndef BACKSTEP_CORE_ENGINE_PARTS_H
 #define BACKSTEP_CORE_ENGINE_PARTS_H
 
@@ -15,6 +15,7 @@
 #include "backstep/core/order.h"
 #include "backstep/core/roster.h"
 #include "backstep/core/sessions.h"
+#include "backstep/core/summaries.h"
 #include "backstep/core/topic.h"
 #include "backstep/core/window.h"
 
@@ -28,6 +29,7 @@ struct bs_engine {
     struct bs_windows *windows;
     struct bs_bouts *bouts;
     struct bs_live *live;
+    struct bs_summaries *summaries;
     struct bs_heap timers;            /* members to be looked at, by wall time */
     const struct bs_effects *effects; /* of the record that is folded */
     struct bs_buffer root;            /* "backstep/v1/north/" */
@@ -101,6 +103,12 @@ void bs_engine_quieten_members(struct bs_engine *e);
 
 /* engine_gait.c */
 struct bs_bout_listener bs_engine_bout_listener(struct bs_engine *e);
+/* engine_summaries.c: finds the summary of a live step, whose tags were asked for just before:
+ * m->tagging has it then. False where a bound or memory is reached. */
+bool bs_engine_find_summary(struct bs_engine *e, struct bs_member *m);
+
+/* engine_summaries.c: when the next summary may have to be written. */
+struct bs_tick_ms bs_engine_summaries_deadline(const struct bs_engine *e);
 
 /* engine_steps.c: the member of a document in force, made where it is new; NULL where memory is
  * out. */

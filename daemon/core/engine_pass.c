@@ -51,10 +51,12 @@ static void pass(struct bs_engine *e, struct bs_member *m, struct bs_passed *p, 
 {
     p->tags = bs_windows_tags(e->windows, row);
     bs_windows_add(e->windows, row, &p->sample, e->now);
-    if (!p->in_order)
-        return;
-    bs_bouts_take(e->bouts, m->bouts, p, e->now, bs_engine_wall(e), e->effects);
-    bs_engine_show_step(e, m, p);
+    bs_summaries_add(e->summaries, p, e->now);
+    if (p->in_order) {
+        bs_bouts_take(e->bouts, m->bouts, p, e->now, bs_engine_wall(e), e->effects);
+        bs_engine_show_step(e, m, p);
+    }
+    bs_summary_drop(p->summary);
 }
 
 static void pass_waiting(struct bs_engine *e, struct bs_member *m, bool all)
@@ -94,7 +96,9 @@ static void note(struct bs_engine *e, struct bs_member *m, const struct bs_order
 void bs_engine_take_event(struct bs_engine *e, struct bs_member *m,
                           const struct bs_order_event *event, const struct bs_order_place *join)
 {
-    bs_order_join(m->order, event, join);
+    struct bs_order_errand *turned = bs_order_join(m->order, event, join);
+    if (turned)
+        turned->row = bs_windows_turn(e->windows, &m->windows, turned->row, event->step->direction);
     e->books.steps_fused++;
     note(e, m, event);
 }

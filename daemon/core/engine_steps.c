@@ -89,7 +89,7 @@ struct arrival {
 static bool reserve_own(struct bs_engine *e, const struct origin *o, struct arrival *a)
 {
     a->key.tags = bs_engine_tags(e, o->member, a->key.time_ms);
-    if (!a->key.tags)
+    if (!a->key.tags || (!a->key.stored && !bs_engine_find_summary(e, o->member)))
         return false;
     a->window = bs_windows_find(e->windows, &o->member->windows, &a->key);
     return bs_windows_reserve(e->windows, &o->member->windows, &a->key, &a->window) &&
@@ -126,8 +126,10 @@ static void accept(struct bs_engine *e, const struct origin *o, const struct arr
         bs_sessions_note(o->member->tagging.history, a->key.time_ms, bs_engine_settled(e));
     struct bs_order_errand errand = {
         .row = bs_windows_hold(e->windows, &o->member->windows, &a->key, &a->window),
+        .summary = a->key.stored ? NULL : o->member->tagging.summary,
         .late = bs_engine_wall(e).ms >= a->window.end_ms,
         .lost = (uint16_t)lost};
+    bs_summary_hold(errand.summary);
     bs_engine_take_step(e, o->member, &a->event, &errand);
 }
 

@@ -50,6 +50,7 @@ static void decide(struct bs_engine *e, struct bs_member *m, int64_t time_ms)
     m->tagging = (struct bs_tagging){
         .tags = bs_roster_tags(e->roster, m, &names),
         .history = place->running ? place->history : NULL,
+        .session_start_ms = place->start_ms,
         .from_ms = found.from_ms,
         .until_ms = found.until_ms,
         .generation = generation,

@@ -13,7 +13,8 @@ bool bs_live_queue_reserve(struct bs_live_queue *q)
     if (q->count < q->room)
         return true;
     uint32_t room = q->room ? q->room * 2 : ROOM_FIRST;
-    struct bs_live_board **boards = realloc(q->boards, room * sizeof *boards);
+    struct bs_live_board **boards =
+        realloc(q->boards, room * sizeof *boards); /* NOLINT: pointers are what it holds */
     if (!boards)
         return false;
     q->boards = boards;

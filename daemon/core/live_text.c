@@ -57,7 +57,8 @@ static uint32_t choose(const struct bs_live_board *b, struct bs_live_member **sh
             continue;
         uint32_t at = place_among(shown, count, m);
         count += !full;
-        memmove(&shown[at + 1], &shown[at], (count - 1 - at) * sizeof shown[0]);
+        memmove(&shown[at + 1], &shown[at],
+                (count - 1 - at) * sizeof shown[0]); /* NOLINT: pointers are what moves */
         shown[at] = m;
     }
     return count;

@@ -60,7 +60,7 @@ static bool reserve_waiting(struct bs_order *o)
         o->first = 0;
         return true;
     }
-    unsigned room = o->room ? o->room * 2u : WAITING_ROOM_FIRST;
+    unsigned room = o->room ? o->room + o->room / 2u : WAITING_ROOM_FIRST;
     room = room < WAITING_ROOM_MAX ? room : WAITING_ROOM_MAX;
     struct bs_order_waiting *waiting = realloc(o->waiting, room * sizeof *waiting);
     if (!waiting)

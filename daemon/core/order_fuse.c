@@ -116,19 +116,22 @@ static void take_fields(struct bs_order_waiting *w, const struct bs_order_event 
         w->step.foot = event->step->foot;
 }
 
-void bs_order_join(struct bs_order *o, const struct bs_order_event *event,
-                   const struct bs_order_place *place)
+struct bs_order_errand *bs_order_join(struct bs_order *o, const struct bs_order_event *event,
+                                      const struct bs_order_place *place)
 {
     if (place->has_passed) {
         struct bs_order_ring *ring = event->stored ? o->stored : &o->passed;
         ring->slots[place->index] |= 1u << event->slot;
         if (ring->feet[place->index] == BS_FOOT_UNKNOWN)
             ring->feet[place->index] = event->step->foot;
-        return;
+        return NULL;
     }
     struct bs_order_waiting *w = bs_order_at(o, place->index);
+    bool turned =
+        w->step.direction == BS_DIRECTION_UNKNOWN && event->step->direction != BS_DIRECTION_UNKNOWN;
     add_event(&w->events, event, event->step->time_ms - w->step.time_ms);
     take_fields(w, event);
+    return turned ? &w->errand : NULL;
 }
 
 void bs_order_ring_push(struct bs_order_ring *ring, int64_t time_ms,

@@ -28,7 +28,7 @@ struct bs_roster *bs_roster_new(struct bs_slice site, const struct bs_member_rel
 
 static void give_slot_back(struct bs_device *d)
 {
-    if (d->slot != BS_NO_SLOT)
+    if (d->wearer && d->slot != BS_NO_SLOT)
         d->wearer->member.slots &= ~(1u << d->slot);
     d->slot = BS_NO_SLOT;
 }

@@ -1,4 +1,5 @@
-/* Members by id, and the tags of their steps. Must never free one while a row is open. */
+/* Members by id, and the tags of their steps. Must never free one while a row or a summary is open.
+ */
 #include "roster_parts.h"
 
 #include "backstep/base/check.h"
@@ -122,7 +123,8 @@ void bs_roster_sweep_members(struct bs_roster *r)
     struct member *m, *next;
     HASH_ITER(hh, r->members, m, next)
     {
-        bool open = m->member.windows.rows[0] || m->member.windows.rows[1];
+        bool open =
+            m->member.windows.rows[0] || m->member.windows.rows[1] || m->member.summaries.first;
         if (!m->member.document && !m->devices && !open && m->member.quiet)
             bs_roster_free_member(r, m);
         else

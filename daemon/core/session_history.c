@@ -83,6 +83,7 @@ static void drop_newest_session(struct bs_group_history *h)
 {
     while (newest_interval(h))
         drop_newest_interval(h);
+    drop_drill(h, newest_session(h)->first_drill);
     h->session_count--;
 }
 
@@ -95,6 +96,7 @@ static void drop_oldest_interval(struct bs_group_history *h)
         h->sessions[i].first--;
     h->sessions[0].lost_intervals = true;
     if (h->session_count > 1 && h->sessions[1].first == 0) {
+        drop_drill(h, h->sessions[0].first_drill);
         h->session_count--;
         memmove(&h->sessions[0], &h->sessions[1], h->session_count * sizeof h->sessions[0]);
     }
@@ -166,6 +168,16 @@ static void begin_interval(struct bs_group_history *h, const struct bs_interval 
         drop_oldest_interval(h);
     bs_check(h->intervals && h->interval_count < h->interval_room);
     h->intervals[h->interval_count++] = *interval;
+}
+
+/* An interval that is about to begin, in place of any that would begin then or after it. */
+static void remember_first_drill(struct bs_group_history *h, const struct bs_interval *interval)
+{
+    struct bs_session *s = newest_session(h);
+    if (s->first_drill && interval->begin_ms > s->start_ms)
+        return;
+    drop_drill(h, s->first_drill);
+    s->first_drill = interval->drill ? bs_drill_version_share(interval->drill) : NULL;
 }
 
 static void begin_nothing(struct bs_group_history *h, int64_t begin_ms)
@@ -246,6 +258,7 @@ void bs_history_follow(struct bs_group_history *h, const struct bs_session_word 
     struct bs_interval interval = {.begin_ms = from_start ? document->start_ms : word->at.ms,
                                    .drill = version,
                                    .phase = phase_choice(version, document->phase)};
+    remember_first_drill(h, &interval);
     begin_interval(h, &interval);
 }
 
@@ -292,6 +305,7 @@ static void answer_of(const struct bs_interval *interval, int64_t start_ms, int6
                since.until_ms == INT64_MAX ? INT64_MAX : start_ms + since.until_ms);
     }
     p->running = true;
+    p->start_ms = start_ms;
     p->drill = bs_drill_version_id(interval->drill);
     p->phase = bs_drill_version_phase_name(interval->drill, phase);
 }
@@ -328,8 +342,8 @@ static struct bs_session_place piece_at(const struct bs_group_history *h, int64_
 
 static bool is_same_answer(const struct bs_session_place *a, const struct bs_session_place *b)
 {
-    return a->running == b->running && bs_slice_equal(a->drill, b->drill) &&
-           bs_slice_equal(a->phase, b->phase);
+    return a->running == b->running && a->start_ms == b->start_ms &&
+           bs_slice_equal(a->drill, b->drill) && bs_slice_equal(a->phase, b->phase);
 }
 
 static void widen(const struct bs_group_history *h, struct bs_session_place *p)
@@ -384,6 +398,28 @@ void bs_history_note(struct bs_group_history *h, int64_t time_ms)
         h->owner->generation++;
     s->asked_beyond = false;
     s->last_step_ms = time_ms;
+}
+
+/* A deletion, and the session after it, end it sooner than it would by itself. */
+static int64_t over_among_all(const struct bs_group_history *h, const struct bs_session *s)
+{
+    int64_t over = over_ms(s);
+    bool is_newest = s == &h->sessions[h->session_count - 1];
+    int64_t cut = is_newest ? h->deleted_ms : s[1].start_ms;
+    return cut < over ? cut : over;
+}
+
+bool bs_history_recall(const struct bs_group_history *h, int64_t start_ms,
+                       struct bs_session_facts *ret)
+{
+    ptrdiff_t index = session_at(h, start_ms);
+    if (index < 0 || h->sessions[index].start_ms != start_ms)
+        return false;
+    const struct bs_session *s = &h->sessions[index];
+    *ret = (struct bs_session_facts){.over_ms = over_among_all(h, s)};
+    if (s->first_drill)
+        ret->first_drill = bs_drill_version_id(s->first_drill);
+    return true;
 }
 
 /* Forgetting. */

@@ -28,6 +28,9 @@ enum bs_status bs_drill_version_hold(struct bs_drill_versions *versions, struct 
                                      struct bs_drill_version **ret);
 void bs_drill_version_drop(struct bs_drill_versions *versions, struct bs_drill_version *v);
 
+/* One more holder of a version that is held. */
+struct bs_drill_version *bs_drill_version_share(struct bs_drill_version *v);
+
 struct bs_slice bs_drill_version_id(const struct bs_drill_version *v);
 
 /* A phase is known by its index; where it is none the name is empty. */
@@ -49,12 +52,13 @@ struct bs_interval {
 };
 
 struct bs_session {
-    int64_t start_ms, end_ms; /* INT64_MAX: no end was given */
-    int64_t last_step_ms;     /* INT64_MIN: none was noted */
-    int64_t closed_ms;        /* INT64_MAX: it is not closed for good */
-    size_t first;             /* of its intervals */
-    bool lost_intervals;      /* its oldest ones went */
-    bool asked_beyond;        /* it was said that nothing runs where another step may open it */
+    int64_t start_ms, end_ms;             /* INT64_MAX: no end was given */
+    int64_t last_step_ms;                 /* INT64_MIN: none was noted */
+    int64_t closed_ms;                    /* INT64_MAX: it is not closed for good */
+    size_t first;                         /* of its intervals */
+    struct bs_drill_version *first_drill; /* held, however old; NULL: it has had none */
+    bool lost_intervals;                  /* its oldest ones went */
+    bool asked_beyond; /* it was said that nothing runs where another step may open it */
 };
 
 struct bs_group_history {
@@ -83,8 +87,10 @@ void bs_history_close(struct bs_group_history *h, int64_t at_ms);
 /* Closes for good what no step of before could keep open any more. */
 void bs_history_settle(struct bs_group_history *h, int64_t settled_ms);
 
-/* As bs_sessions_find, _note (both once it is settled) and _forget. */
+/* As bs_sessions_find, _note (both once it is settled), _recall and _forget. */
 void bs_history_find(struct bs_group_history *h, int64_t time_ms, struct bs_session_place *ret);
+bool bs_history_recall(const struct bs_group_history *h, int64_t start_ms,
+                       struct bs_session_facts *ret);
 void bs_history_note(struct bs_group_history *h, int64_t time_ms);
 void bs_history_forget(struct bs_group_history *h, int64_t before_ms);
 

@@ -45,7 +45,7 @@ static unsigned hash_group(const struct bs_sessions *s, struct bs_slice group)
     return (unsigned)bs_hash_bytes(s->versions.seed, group);
 }
 
-static struct bs_group_history *find_history(struct bs_sessions *s, struct bs_slice group)
+static struct bs_group_history *find_history(const struct bs_sessions *s, struct bs_slice group)
 {
     struct bs_group_history *h;
     HASH_FIND_BYHASHVALUE(hh, s->histories, group.at, group.length, hash_group(s, group), h);
@@ -134,6 +134,13 @@ void bs_sessions_note(struct bs_group_history *history, int64_t time_ms, struct 
 {
     bs_history_settle(history, settled.ms);
     bs_history_note(history, time_ms);
+}
+
+bool bs_sessions_recall(const struct bs_sessions *s, struct bs_slice group, int64_t start_ms,
+                        struct bs_session_facts *ret)
+{
+    const struct bs_group_history *h = find_history(s, group);
+    return h && bs_history_recall(h, start_ms, ret);
 }
 
 void bs_sessions_forget(struct bs_sessions *s, struct bs_wall_ms before)

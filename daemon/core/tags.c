@@ -13,7 +13,7 @@
 /* The text, piece by piece, and where each piece ends. */
 struct pieces {
     struct bs_buffer text;
-    size_t alias_end, head_end, member_end;
+    size_t alias_end, head_end, member_end, phase_end;
 };
 
 static void write_pieces(const struct bs_tags_names *names, struct pieces *ret)
@@ -28,6 +28,7 @@ static void write_pieces(const struct bs_tags_names *names, struct pieces *ret)
     bs_line_add_tag(text, BS_SLICE("member"), names->member);
     ret->member_end = text->length;
     bs_line_add_tag(text, BS_SLICE("phase"), names->phase);
+    ret->phase_end = text->length;
     bs_line_add_tag(text, BS_SLICE("site"), names->site);
 }
 
@@ -48,6 +49,7 @@ struct bs_tags *bs_tags_new(const struct bs_tags_names *names)
                               .member_length = (uint16_t)(p.member_end - p.head_end),
                               .tail_length = (uint16_t)(p.text.length - p.member_end),
                               .group_length = (uint8_t)names->group.length,
+                              .site_length = (uint8_t)(p.text.length - p.phase_end),
                               .named = names->named,
                               .grouped = is_grouped(names)};
         memcpy(t->text, p.text.at, p.text.length);

@@ -204,6 +204,21 @@ uint32_t bs_windows_hold(struct bs_windows *w, struct bs_window_member *m,
     return index;
 }
 
+uint32_t bs_windows_turn(struct bs_windows *w, struct bs_window_member *m, uint32_t row,
+                         enum bs_direction direction)
+{
+    struct bs_row *r = bs_row_at(w, row);
+    struct bs_window_key key = {r->tags, r->frame->key.start_ms, direction,
+                                r->frame->key.stored != 0};
+    struct bs_window_place place = bs_windows_find(w, m, &key);
+    if (!bs_windows_reserve(w, m, &key, &place))
+        return row;
+    uint32_t turned = bs_windows_hold(w, m, &key, &place);
+    r->held--;
+    r->frame->held--;
+    return turned;
+}
+
 void bs_windows_add(struct bs_windows *w, uint32_t row, const struct bs_sample *sample,
                     struct bs_tick_ms now)
 {

@@ -91,8 +91,8 @@ static size_t gather(struct bs_windows *w, const struct bs_row *group)
     size_t count = 0;
     for (uint32_t i = group->group.first; i; i = bs_row_at(w, i)->next_in_group) {
         const struct bs_row *r = bs_row_at(w, i);
-        if (r->sums.steps == 0 && !r->more)
-            continue; /* its steps still wait */
+        if (bs_row_is_empty(r))
+            continue;
         struct bs_group_member *m = gathered(w, r->member, &count);
         m->unnamed = m->unnamed || !r->named;
         bs_group_member_add(m, &r->sums, r->direction);

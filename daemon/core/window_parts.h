@@ -102,6 +102,12 @@ static inline bool bs_row_is_group(const struct bs_row *r)
     return r->direction == BS_DIRECTION_GROUP;
 }
 
+/* A member's row whose steps still wait, or went to another direction. */
+static inline bool bs_row_is_empty(const struct bs_row *r)
+{
+    return r->sums.steps == 0 && !r->more;
+}
+
 /* window.c. */
 
 /* Windows that end at or before it stay final, whatever the lateness. */

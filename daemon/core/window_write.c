@@ -58,7 +58,7 @@ static struct bs_slice line_of(struct bs_windows *w, const struct bs_row *r, boo
 {
     if (bs_row_is_group(r))
         return bs_groups_line(w, r, final);
-    if (!r->named || r->member->withheld)
+    if (!r->named || r->member->withheld || bs_row_is_empty(r))
         return (struct bs_slice){0};
     return member_line(w, r, final);
 }
@@ -82,7 +82,7 @@ void bs_windows_write_member(struct bs_windows *w, const struct bs_window_member
     for (uint32_t i = m->first; i; i = bs_row_at(w, i)->next_of_member) {
         struct bs_row *r = bs_row_at(w, i);
         mark_clean(w, r);
-        if (r->named)
+        if (r->named && !bs_row_is_empty(r))
             effects->line(effects->context, member_line(w, r, false), false);
     }
 }

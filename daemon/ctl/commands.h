@@ -15,6 +15,7 @@ int bs_push(int argc, char **argv);
 int bs_get(int argc, char **argv);
 int bs_delete(int argc, char **argv);
 int bs_show_status(int argc, char **argv);
+int bs_watch(int argc, char **argv);
 int bs_simulate(int argc, char **argv);
 int bs_replay(int argc, char **argv);
 

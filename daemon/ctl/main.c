@@ -17,6 +17,7 @@ static const struct bs_command commands[] = {
     {"get", "print the documents that the broker keeps, or the answers", bs_get},
     {"delete", "delete configuration documents", bs_delete},
     {"status", "say how the daemon is", bs_show_status},
+    {"watch", "show who walks how at present", bs_watch},
     {"simulate", "publish the steps of a class of wearables", bs_simulate},
     {"replay", "publish recorded step tables (CSV)", bs_replay},
 };

@@ -51,7 +51,7 @@ void bs_runtime_tell(struct bs_runtime *rt, const char *state)
                                .qos = 1,
                                .retained = true};
     if (!rt->document.failed)
-        bs_runtime_publish(rt, &p, false);
+        bs_runtime_publish(rt, &p, BS_PUBLICATION_STATE);
     bs_service_sentence(&view, &rt->sentence);
     bs_buffer_add_char(&rt->sentence, 0);
     if (!rt->sentence.failed)

@@ -23,8 +23,6 @@
 #define BLOCKED_LOOK_NS    20000000
 #define STOPPING_LOOKS_MAX 50
 
-#define REPORT_EVERY_NS    (60 * UINT64_C(1000000000))
-
 /* What slewing may take the clock back between a CONNACK and the first documents: 500 ppm of the
  * ten seconds between two looks at it, twice. */
 #define CONNECTED_SLACK_MS 10
@@ -175,34 +173,6 @@ void bs_runtime_link_stop(struct bs_runtime *rt)
     if (rt->mqtt)
         bs_mqtt_stop(rt->mqtt);
     rt->mqtt = NULL;
-}
-
-static void report_unpublished(struct bs_runtime *rt, enum bs_status why)
-{
-    uint64_t now = bs_clock_mono().ns;
-    rt->unpublished++;
-    if (now < rt->unpublished_due_ns)
-        return;
-    bs_report(BS_LOG_WARNING, "%llu publications given up: %s", (unsigned long long)rt->unpublished,
-              why == BS_FULL ? "too many topics wait for the broker" : bs_status_text(why));
-    rt->unpublished = 0;
-    rt->unpublished_due_ns = now + REPORT_EVERY_NS;
-}
-
-void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication,
-                        bool answer)
-{
-    struct bs_mqtt_publication p = {.topic = publication->topic,
-                                    .payload = publication->payload,
-                                    .correlation = publication->correlation,
-                                    .qos = publication->qos,
-                                    .retained = publication->retained,
-                                    .patient = answer,
-                                    .in_turn = answer && rt->live,
-                                    .expiry_s = publication->expiry_s};
-    enum bs_status status = rt->mqtt ? bs_mqtt_publish(rt->mqtt, &p) : BS_OK;
-    if (status != BS_OK)
-        report_unpublished(rt, status);
 }
 
 /* Conditions. */

@@ -1,7 +1,7 @@
 /* The runtime's insides, shared by its parts: runtime.c (life), runtime_start.c (up to the first
  * connection), runtime_loop.c (records and deadlines), runtime_link.c (the broker),
- * runtime_documents.c (the broker's documents), runtime_beat.c (what happens every ten seconds),
- * runtime_reload.c (the configuration read again). */
+ * runtime_publish.c (what goes to it), runtime_documents.c (its documents), runtime_beat.c (what
+ * happens every ten seconds), runtime_reload.c (the configuration read again). */
 #ifndef BACKSTEP_SHELL_RUNTIME_PARTS_H
 #define BACKSTEP_SHELL_RUNTIME_PARTS_H
 
@@ -35,6 +35,14 @@ enum {
 /* The documents that the broker keeps: it hands them over at each connection, and says nowhere that
  * it has. */
 enum bs_coming { BS_DOCUMENTS_AWAY, BS_DOCUMENTS_COMING, BS_DOCUMENTS_FOLDING, BS_DOCUMENTS_HERE };
+
+/* Somebody waits for an answer, and a notice is for its moment: none is left out for a newer one.
+ * Of a state, a board or our own, the newest is enough. */
+enum bs_publication_sort {
+    BS_PUBLICATION_STATE,
+    BS_PUBLICATION_NOTICE,
+    BS_PUBLICATION_ANSWER, /* there may be thousands: they wait for whatever else does */
+};
 
 enum bs_reload { BS_RELOAD_NONE, BS_RELOAD_CLOSING, BS_RELOAD_READY };
 
@@ -130,13 +138,17 @@ void bs_runtime_link_connect(struct bs_runtime *rt);
 void bs_runtime_link_leave(struct bs_runtime *rt);
 void bs_runtime_link_stop(struct bs_runtime *rt);
 
-/* An answer waits for whatever else does, and is never left out for a newer one; but of a replay
- * the newest one of each topic is enough. */
-void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication,
-                        bool answer);
-
 /* Follows the conditions of logs and broker: stalls, resumes, reports changes. */
 void bs_runtime_look_around(struct bs_runtime *rt);
+
+/* runtime_publish.c */
+
+/* While the log is folded anew of answers, too, the newest of each topic is enough. */
+void bs_runtime_publish(struct bs_runtime *rt, const struct bs_publication *publication,
+                        enum bs_publication_sort sort);
+
+/* A publication of the engine's, whatever it is; the context is the runtime. */
+void bs_runtime_take_publication(void *context, const struct bs_publication *p);
 
 /* runtime_documents.c */
 

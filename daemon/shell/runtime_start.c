@@ -107,17 +107,6 @@ static bool skip_open_rows(void *context)
            rt->conf->influxdb.outbox_max_mb * MIB / OUTBOX_SEGMENTS;
 }
 
-/* Answers are what is kept until the broker has it, and come by the thousand after a connection:
- * they wait for what boards and wearables need now. */
-static void publish(void *context, const struct bs_publication *publication)
-{
-    struct bs_runtime *rt = context;
-    if (rt->live)
-        bs_answers_take(&rt->answers, bs_clock_mono().ns, bs_buffer_slice(&rt->result_topic),
-                        publication);
-    bs_runtime_publish(rt, publication, publication->qos > 0);
-}
-
 static void on_outlet_change(void *context)
 {
     struct bs_runtime *rt = context;
@@ -134,7 +123,7 @@ static int start_fold(struct bs_runtime *rt)
     rt->fold.outbox = rt->outbox;
     rt->fold.make_room = make_room;
     rt->fold.skip_open_rows = skip_open_rows;
-    rt->fold.publish = publish;
+    rt->fold.publish = bs_runtime_take_publication;
     rt->fold.context = rt;
     if (status == BS_OK)
         status = bs_fold_init(&rt->fold);

@@ -210,6 +210,9 @@ static void test_what_is_retained_is_kept_at_qos_0(void **state)
     assert_true(s.in_turn_bytes > 0);
     bs_mqtt_slots_drop_unkept(&s);
     assert_int_equal(s.in_turn_bytes, 0);
+    slot = bs_mqtt_slots_take(&s, NOW);
+    expect_flying(slot, "live/a", "old");
+    bs_mqtt_slots_settle(&s, slot, BS_MQTT_LOST);
     put_other(&s, "live/a", "new", true, false, 0);
     slot = bs_mqtt_slots_take(&s, NOW);
     expect_flying(slot, "live/a", "new");

@@ -9,7 +9,7 @@
 
 #define MINUTE 60000
 
-/* The newest writing of each row. */
+/* The newest writing of each row of windows. */
 struct board {
     struct {
         char key[320]; /* measurement, tags, timestamp */

@@ -45,6 +45,7 @@ struct model_said {
 
 struct model_session {
     int64_t start, end, last_step, closed; /* ms */
+    int first;                             /* colour of its first drill; SUSPENDED: none yet */
     int16_t paint[MODEL_MINUTES];
 };
 
@@ -59,6 +60,7 @@ struct model {
 
 struct model_answer {
     bool running;
+    int64_t start;
     const char *drill, *phase;
 };
 
@@ -192,7 +194,7 @@ static inline bool model_enter(struct model *m, const struct model_word *w)
     struct model_session *s = calloc(1, sizeof *s);
     assert_non_null(s);
     assert_true(m->session_count < MODEL_SESSIONS_MAX);
-    *s = (struct model_session){w->start, w->end, MODEL_NO_STEP, MODEL_OPEN, {0}};
+    *s = (struct model_session){w->start, w->end, MODEL_NO_STEP, MODEL_OPEN, SUSPENDED, {0}};
     for (int i = 0; i < MODEL_MINUTES; i++)
         s->paint[i] = UNSAID;
     m->sessions[m->session_count++] = s;
@@ -217,7 +219,10 @@ static inline void model_follow(struct model *m, const struct model_word *w)
         if (closed != MODEL_OPEN)
             model_paint(m, closed, SUSPENDED);
     }
-    model_paint(m, first || w->at < w->start ? w->start : w->at, model_colour(m, w));
+    int64_t begin = first || w->at < w->start ? w->start : w->at;
+    if (begin == w->start || s->first == SUSPENDED)
+        s->first = model_colour(m, w);
+    model_paint(m, begin, model_colour(m, w));
 }
 
 static inline void model_close(struct model *m, int64_t at)
@@ -255,7 +260,7 @@ static inline const char *model_timetable(const struct model_drill *d, int64_t s
 
 static inline struct model_answer model_ask(const struct model *m, int64_t time)
 {
-    static const struct model_answer nothing = {false, "", ""};
+    static const struct model_answer nothing = {.drill = "", .phase = ""};
     const struct model_session *s = model_session_at(m, time);
     int minute = model_minute(time);
     if (!s || minute < 0 || time >= model_over(s) || s->paint[minute] < 0)
@@ -265,7 +270,23 @@ static inline struct model_answer model_ask(const struct model *m, int64_t time)
     const char *phase = *said->phase == '?' ? ""
                         : *said->phase      ? said->phase
                                             : model_timetable(d, time - s->start);
-    return (struct model_answer){true, d->id, phase};
+    return (struct model_answer){true, s->start, d->id, phase};
+}
+
+/* When no step is of that session any more; false where there is none with that start. */
+static inline bool model_recall(const struct model *m, int64_t start, int64_t *ret_over,
+                                const char **ret_first)
+{
+    for (int i = 0; i < m->session_count; i++) {
+        const struct model_session *s = m->sessions[i];
+        if (s->start != start)
+            continue;
+        int64_t cut = i + 1 < m->session_count ? m->sessions[i + 1]->start : m->deleted;
+        *ret_over = cut < model_over(s) ? cut : model_over(s);
+        *ret_first = s->first < 0 ? "" : m->drills[m->said[s->first].drill].id;
+        return true;
+    }
+    return false;
 }
 
 static inline void model_note(struct model *m, int64_t time, int64_t settled)

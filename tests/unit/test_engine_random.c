@@ -1,7 +1,7 @@
 /* Random documents between random steps, held against what the interface promises whatever comes:
- * whose a step is, that it stands in one row, that final is final, and that no row and no board
- * with a member's name is written without that member's consent. Twice with another key of the hash
- * tables: the same bytes. */
+ * whose a step is, that it stands in one row of windows and in one of its session, that final is
+ * final, and that no row and no board with a member's name is written without that member's consent.
+ * Twice with another key of the hash tables: the same bytes. */
 #include "backstep/base/random.h"
 #include "backstep/core/kinds.h"
 #include "engine_world.h"
@@ -11,6 +11,7 @@
 #define SEEDS   60
 #define ACTIONS 400
 #define MEMBERS 4
+#define GROUPS  2
 #define DEVICES 6
 #define KEYS    4096
 
@@ -101,7 +102,7 @@ static void take_line(struct trial *t, const char *line)
     struct key *key = find_key(t, text);
     EXPECT(!key->final, "written after it was final: %s", line);
     key->final = strstr(line, "final=true ") != NULL;
-    if (!fields || strncmp(line, "gait_window", 11) != 0)
+    if (!fields || strncmp(line, "group_window", 12) == 0)
         return;
     long steps = strtol(fields + 7, NULL, 10);
     EXPECT(steps >= key->steps, "fewer steps than the %ld before: %s", key->steps, line);
@@ -191,7 +192,7 @@ static void change_class(struct trial *t)
 {
     char topic[32], payload[256] = "";
     struct bs_buffer start;
-    snprintf(topic, sizeof topic, "config/session/g%d", pick(t, 2));
+    snprintf(topic, sizeof topic, "config/session/g%d", pick(t, GROUPS));
     bs_buffer_init(&start, 64);
     bs_buffer_add_iso_time(&start, wall(t) + 1000 * pick(t, 40) - 20000);
     if (pick(t, 4))
@@ -280,6 +281,26 @@ static void act(struct trial *t)
     take_publications(t);
 }
 
+/* A live step of a class is in one row of windows, and in one of its session. */
+static void expect_summaries(struct trial *t)
+{
+    long in_windows[MEMBERS][GROUPS] = {0}, in_sessions[MEMBERS][GROUPS] = {0};
+    for (int i = 0; i < t->key_count; i++) {
+        const char *key = t->keys[i].text, *group = strstr(key, ",group=g");
+        if (!group || strstr(key, ",drill=none,") || strstr(key, ",stored=1"))
+            continue;
+        if (strncmp(key, "gait_window", 11) == 0)
+            in_windows[member_of(key)][atoi(group + 8)] += t->keys[i].steps;
+        else if (strncmp(key, "session_summary", 15) == 0)
+            in_sessions[member_of(key)][atoi(group + 8)] += t->keys[i].steps;
+    }
+    for (int i = 0; i < MEMBERS * GROUPS; i++)
+        EXPECT(in_windows[i / GROUPS][i % GROUPS] == in_sessions[i / GROUPS][i % GROUPS],
+               "%ld steps of member %d in classes of group %d are in windows, %ld in sessions",
+               in_windows[i / GROUPS][i % GROUPS], i / GROUPS, i % GROUPS,
+               in_sessions[i / GROUPS][i % GROUPS]);
+}
+
 /* All that was written, in order. */
 static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *counted,
                                      long *health_rows, long *shown)
@@ -299,6 +320,7 @@ static struct bs_buffer live_through(unsigned seed, uint64_t hash_seed, long *co
     struct bs_engine_held held;
     bs_engine_get_held(t->w.engine, &held);
     EXPECT(held.windows == 0, "%u rows are open", held.windows);
+    expect_summaries(t);
     long written[MEMBERS + DEVICES] = {0};
     for (int i = 0; i < t->key_count; i++) {
         if (strncmp(t->keys[i].text, "gait_window", 11) == 0)

@@ -379,6 +379,23 @@ static void test_the_edges_of_time(void **state)
     }
 }
 
+/* Two classes of one drill that meet are not one stretch. */
+static void test_the_start_of_what_runs(void **state)
+{
+    (void)state;
+    struct bs_sessions *s;
+    assert_int_equal(bs_sessions_new(&s), BS_OK);
+    say(s, &(struct act)DOCUMENT(-5, 0, 60, BACK, "carry"));
+    say(s, &(struct act)DOCUMENT(5, 30, 60, BACK, "carry"));
+    struct bs_session_place first = find(s, BASE + 30 * MINUTE - 1, BASE);
+    struct bs_session_place second = find(s, BASE + 30 * MINUTE, BASE);
+    assert_int_equal(first.start_ms, BASE);
+    assert_int_equal(first.until_ms, BASE + 30 * MINUTE);
+    assert_int_equal(second.start_ms, BASE + 30 * MINUTE);
+    assert_int_equal(second.from_ms, BASE + 30 * MINUTE);
+    bs_sessions_free(s);
+}
+
 /* What a cached answer relies on. */
 static void test_the_generation(void **state)
 {
@@ -525,7 +542,7 @@ int main(void)
         cmocka_unit_test(test_to_the_millisecond), cmocka_unit_test(test_the_edges_of_time),
         cmocka_unit_test(test_the_generation),     cmocka_unit_test(test_a_flood_for_one_group),
         cmocka_unit_test(test_all_groups),         cmocka_unit_test(test_groups_that_never_began),
-        cmocka_unit_test(test_all_drills),
+        cmocka_unit_test(test_all_drills),         cmocka_unit_test(test_the_start_of_what_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

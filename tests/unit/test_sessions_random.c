@@ -47,7 +47,7 @@ struct run {
 };
 
 static struct {
-    unsigned running, none, not_running, cached, closed, evicted, deleted;
+    unsigned running, none, not_running, cached, closed, evicted, deleted, recalled, forgotten;
 } seen;
 
 static int64_t below(struct run *r, int64_t limit)
@@ -69,7 +69,8 @@ static struct bs_slice group_name(int group)
 
 static bool agrees(const struct model_answer *a, const struct bs_session_place *p)
 {
-    return a->running == p->running && bs_slice_equal(bs_slice_text(a->drill), p->drill) &&
+    return a->running == p->running && a->start == p->start_ms &&
+           bs_slice_equal(bs_slice_text(a->drill), p->drill) &&
            bs_slice_equal(bs_slice_text(a->phase), p->phase);
 }
 
@@ -144,6 +145,48 @@ static struct bs_session_place ask(struct run *r, int group, int64_t time)
     seen.none += p.running && p.phase.length == 0;
     seen.not_running += !p.running;
     return p;
+}
+
+/* What is forgotten has no step to come. */
+static void expect_forgotten(struct run *r, int group, int64_t start)
+{
+    struct model_answer last = model_ask(&r->models[group], r->asked_from);
+    if (!r->forgets || (last.running && last.start == start) || start >= r->asked_from)
+        fail_msg("BACKSTEP_SEED=%" PRIu64 ", call %d, group %d: the session of minute %.3f is not "
+                 "known",
+                 r->seed, r->call, group, minute(start));
+    seen.forgotten++;
+}
+
+static void expect_recalled(struct run *r, int group, int64_t start)
+{
+    struct bs_session_facts facts;
+    int64_t over;
+    const char *first;
+    bool known = bs_sessions_recall(r->sessions, group_name(group), start, &facts);
+    if (!model_recall(&r->models[group], start, &over, &first)) {
+        assert_false(known);
+        return;
+    }
+    if (!known) {
+        expect_forgotten(r, group, start);
+        return;
+    }
+    seen.recalled++;
+    if (facts.over_ms != over || !bs_slice_equal(facts.first_drill, bs_slice_text(first)))
+        fail_msg("BACKSTEP_SEED=%" PRIu64 ", call %d, group %d: the session of minute %.3f is over "
+                 "at %.3f, first %.*s; the model says %.3f, %s",
+                 r->seed, r->call, group, minute(start), minute(facts.over_ms),
+                 (int)facts.first_drill.length, facts.first_drill.at, minute(over), first);
+}
+
+static void expect_all_recalled(struct run *r)
+{
+    for (int i = 0; i < GROUPS; i++) {
+        for (int k = 0; k < r->models[i].session_count; k++)
+            expect_recalled(r, i, r->models[i].sessions[k]->start);
+        expect_recalled(r, i, r->now + 1);
+    }
 }
 
 /* What happens. */
@@ -323,6 +366,7 @@ static void run_random(uint64_t seed, bool forgets)
         pass_time(&r);
         act(&r);
         expect_cached(&r);
+        expect_all_recalled(&r);
     }
     for (int i = 0; i < GROUPS; i++) {
         for (int k = 0; k < r.models[i].session_count; k++)
@@ -344,13 +388,13 @@ static void test_random_against_the_model(void **state)
     for (uint64_t i = 0; i < count; i++)
         run_random(seed + i, (seed + i) % 2);
     print_message("%u in a phase, %u in none, %u not running, %u cached; %u closed, %u evicted, "
-                  "%u deletions\n",
+                  "%u deletions; %u recalled, %u forgotten\n",
                   seen.running, seen.none, seen.not_running, seen.cached, seen.closed, seen.evicted,
-                  seen.deleted);
+                  seen.deleted, seen.recalled, seen.forgotten);
     if (!runs)
         assert_true(seen.running > 1000 && seen.none > 1000 && seen.not_running > 1000 &&
                     seen.cached > 1000 && seen.closed > 20 && seen.evicted > 100 &&
-                    seen.deleted > 100);
+                    seen.deleted > 100 && seen.recalled > 1000 && seen.forgotten > 100);
 }
 
 int main(void)

@@ -41,6 +41,9 @@ static void pieces_stand_in_the_order_of_their_names(void **state)
                 ",drill=back-twenty,group=tue,member=m1,phase=carry\\ over,site=gym");
     assert_text(bs_tags_head(tags), ",drill=back-twenty,group=tue");
     assert_text(bs_tags_tail(tags), ",phase=carry\\ over,site=gym");
+    assert_text(bs_tags_group(tags), "tue");
+    assert_text(bs_tags_member_tag(tags), ",member=m1");
+    assert_text(bs_tags_site_tag(tags), ",site=gym");
     assert_true(tags->named);
     assert_true(tags->grouped);
     bs_tags_drop(tags);

@@ -27,6 +27,7 @@
 #include "backstep/core/effects.h"
 #include "backstep/core/passed.h"
 #include "backstep/core/settings.h"
+#include "backstep/core/summaries.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,10 +46,12 @@ struct bs_slip_news {
     double deviation; /* percent; of trunk pitch degrees */
     int64_t time_ms;  /* of the step that set it off */
     bool named;       /* its row is written */
+    struct bs_summary *summary;
 };
 
 struct bs_carry_over_news {
     struct bs_tags *tags;
+    struct bs_summary *summary;
     int64_t time_ms; /* of the forward bout's first step */
     bool first;      /* nothing was told of it before */
     bool had_retention, has_retention;
@@ -56,12 +59,13 @@ struct bs_carry_over_news {
     struct bs_group_retention **in_group; /* the listener's, as long as the carry-over is told of */
 };
 
-/* Who wants to know; `owner` is the member's. Called while a step is taken, or a bout ends. */
+/* Who wants to know; `owner` is the member's, `summary` that of the bout's first step. Called while
+ * a step is taken, or a bout ends. */
 struct bs_bout_listener {
     void *context;
-    void (*began)(void *context, void *owner, int64_t first_ms); /* a bout was confirmed */
-    void (*written)(void *context, void *owner);                 /* it reached bout_min_steps */
-    void (*ended)(void *context, void *owner);
+    void (*began)(void *context, void *owner); /* a bout was confirmed */
+    /* It reached bout_min_steps. */
+    void (*written)(void *context, void *owner, struct bs_summary *summary);
     void (*carried)(void *context, void *owner, const struct bs_carry_over_news *news);
     void (*slipped)(void *context, void *owner, const struct bs_slip_news *news);
 };

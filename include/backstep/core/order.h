@@ -31,8 +31,9 @@
  * reorder_ms, are no gait. */
 #define BS_ORDER_WAITING_MAX 512
 
-/* Events of a step whose own times are remembered, for the step time by a device's own clock. */
-#define BS_ORDER_EVENTS_MAX  8
+/* Events of a step whose own times are remembered, for the step time by a device's own clock: a
+ * belt's, a pod's, a wrist band's, a chest strap's. */
+#define BS_ORDER_EVENTS_MAX  4u
 
 struct bs_order;
 
@@ -72,12 +73,6 @@ struct bs_order_place bs_order_find(const struct bs_order *o, const struct bs_or
 /* Makes room for the event as a step of its own; false where memory is out. */
 bool bs_order_reserve(struct bs_order *o, const struct bs_order_event *event);
 
-/* The event joins the step at that place: its fields are taken over where the step has none, or
- * where its sensor is asked first (contact, length and foot pitch: a foot's; posture and
- * oscillation: a trunk's). One that has passed only remembers that the event was in it. */
-void bs_order_join(struct bs_order *o, const struct bs_order_event *event,
-                   const struct bs_order_place *place);
-
 /* What the caller keeps with a step until it has passed. */
 struct bs_order_errand {
     struct bs_summary *summary;
@@ -85,6 +80,13 @@ struct bs_order_errand {
     bool late;
     uint16_t lost;
 };
+
+/* The event joins the step at that place: its fields are taken over where the step has none, or
+ * where its sensor is asked first (contact, length and foot pitch: a foot's; posture and
+ * oscillation: a trunk's). One that has passed only remembers that the event was in it. Gives the
+ * errand of a step that has its direction of this event, else NULL. */
+struct bs_order_errand *bs_order_join(struct bs_order *o, const struct bs_order_event *event,
+                                      const struct bs_order_place *place);
 
 /* The event is a step of its own; room was reserved. True where it waits; else it comes after its
  * place, or is stored, and *ret is complete but for tags. */

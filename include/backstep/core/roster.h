@@ -3,8 +3,8 @@
  * A boot is remembered until its accepted steps would be too late, live and stored, and 10 minutes
  * (with `up` times: 24 hours) after its last event; at most 16 boots a device. A device is kept
  * while it has boots, a day longer while somebody wears it, and what its birth said of it for as
- * long as a document names it; a member while a document or a device names it, a row is open, or it
- * is not quiet. */
+ * long as a document names it; a member while a document or a device names it, a row or a summary
+ * is open, or it is not quiet. */
 #ifndef BACKSTEP_CORE_ROSTER_H
 #define BACKSTEP_CORE_ROSTER_H
 
@@ -20,6 +20,7 @@
 #include "backstep/core/seen.h"
 #include "backstep/core/sessions.h"
 #include "backstep/core/step.h"
+#include "backstep/core/summaries.h"
 #include "backstep/core/tags.h"
 #include "backstep/core/upclock.h"
 #include "backstep/core/window.h"
@@ -53,12 +54,15 @@ struct bs_boot {
 struct bs_tagging {
     struct bs_tags *tags;             /* one of the member's */
     struct bs_group_history *history; /* of the running session; NULL: none runs */
+    int64_t session_start_ms;         /* where one runs */
+    struct bs_summary *summary;       /* NULL: not asked for, or in none */
     int64_t from_ms, until_ms;
     uint64_t generation; /* of the sessions, when it was decided */
 };
 
 struct bs_member {
     struct bs_window_member windows;
+    struct bs_summary_member summaries;
     struct bs_live_member live;
     struct bs_order *order;       /* NULL: no step of the member's was accepted lately */
     struct bs_bout_member *bouts; /* NULL: none ever was */

@@ -30,8 +30,8 @@
  * that were deleted within the lateness. */
 #define BS_SESSION_GROUPS_MAX    32768
 
-/* Drills as they were, that some interval still needs: two for each session that can be in force.
- * Intervals share those that say the same. */
+/* Drills as they were, that some interval still needs or that were a session's first: two for each
+ * session that can be in force. Those that say the same are shared. */
 #define BS_SESSION_DRILLS_MAX    32768
 
 /* Without an end a session closes so long after the last step, and so long after its start. */
@@ -82,7 +82,8 @@ void bs_sessions_close(struct bs_sessions *s, struct bs_slice group, struct bs_w
  * and history are there, for as long as bs_sessions_generation stays what it is after the call. */
 struct bs_session_place {
     bool running;
-    struct bs_slice drill; /* the id; only where running */
+    int64_t start_ms;      /* of the session; only where running, as is its drill */
+    struct bs_slice drill; /* the id */
     struct bs_slice phase; /* empty: none is in force */
     int64_t from_ms, until_ms;
     struct bs_group_history *history; /* for bs_sessions_note; NULL where not running */
@@ -95,6 +96,18 @@ void bs_sessions_find(struct bs_sessions *s, struct bs_slice group, int64_t time
  * Once what is settled is that far past the last one it is closed for good, as of then. A time at
  * which nothing runs notes nothing. */
 void bs_sessions_note(struct bs_group_history *history, int64_t time_ms, struct bs_wall_ms settled);
+
+/* What is known of a group's session by its start. */
+struct bs_session_facts {
+    /* No step of this time or later is of the session, as far as is known: a document may move it,
+     * and so may the next step of a session without an end (the first brings it nearer). */
+    int64_t over_ms;
+    struct bs_slice first_drill; /* the id, as long as the generation stays; empty: none yet */
+};
+
+/* False where nothing is known of it, or not any more: no step will be of that session. */
+bool bs_sessions_recall(const struct bs_sessions *s, struct bs_slice group, int64_t start_ms,
+                        struct bs_session_facts *ret);
 
 /* Steps of event times before `before` are not accepted any more: what only they needed goes. What
  * the document in force of a group says stays. */

@@ -24,6 +24,7 @@ struct bs_tags {
     uint32_t shared_hash; /* of head and tail */
     uint16_t alias_length, head_length, member_length, tail_length;
     uint8_t group_length; /* of the id alone */
+    uint8_t site_length;  /* of `,site=…`, which ends the tail */
     bool named;
     bool grouped; /* group is not `none` */
     char text[];
@@ -66,6 +67,12 @@ static inline struct bs_slice bs_tags_tail(const struct bs_tags *t)
 {
     return bs_slice_of(t->text + t->alias_length + t->head_length + t->member_length,
                        t->tail_length);
+}
+
+static inline struct bs_slice bs_tags_site_tag(const struct bs_tags *t)
+{
+    struct bs_slice tail = bs_tags_tail(t);
+    return bs_slice_after(tail, tail.length - t->site_length);
 }
 
 /* The ids alone, as in the names. */

@@ -99,6 +99,11 @@ bool bs_windows_reserve(struct bs_windows *w, const struct bs_window_member *m,
 uint32_t bs_windows_hold(struct bs_windows *w, struct bs_window_member *m,
                          const struct bs_window_key *key, const struct bs_window_place *place);
 
+/* The step that a row was held for has another direction than it seemed: gives the row that is held
+ * for it now, of the same window and tags; the same one where there is no room for another. */
+uint32_t bs_windows_turn(struct bs_windows *w, struct bs_window_member *m, uint32_t row,
+                         enum bs_direction direction);
+
 /* Adds the step to the row that was held for it. */
 void bs_windows_add(struct bs_windows *w, uint32_t row, const struct bs_sample *sample,
                     struct bs_tick_ms now);
