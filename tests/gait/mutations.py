@@ -94,7 +94,7 @@ def join_for_good(self, event):
         self.events.append(event)
 
 
-def known_at_the_end(_self, window, final_at, entries):
+def known_at_the_end(_self, _window, entries):
     return entries, False
 
 
@@ -169,7 +169,7 @@ MUTATIONS = [
     ("2 members without name are enough", rows, "UNNAMED_MIN", 2),
     ("the 95th percentile is the 90th", rows, "QUANTILES",
      {**rows.QUANTILES, "p95": Fraction(90, 100)}),
-    ("a group row knows what came after it was final", reference.Reference, "within",
+    ("a group row knows what came after it was final", reference.Ending, "within",
      known_at_the_end),
     ("feedback of 10 seconds ago", reference, "FEEDBACK_MS", 10_000),
 ]

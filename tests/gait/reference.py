@@ -1,9 +1,8 @@
-"""The gait engine once more, plainly: the same script as fold_script takes, and what must stand in
-the last writing of every row when all is final. Read from the published interface alone.
+"""The gait engine once more, plainly: it takes the same script as fold_script and says what must
+stand at the end. Read from the published interface alone.
 
-Documents, sessions and window sizes are those of tests/system/config_model.py. Where the interface
-lets the moment of a record decide (a tick record comes up to 100 ms after its deadline), a row or
-field is doubtful, and said to be. Must never share a line with the daemon's code.
+Documents and sessions are those of tests/system/config_model.py. Must never share a line with the
+daemon's code.
 """
 
 import pathlib
@@ -12,17 +11,15 @@ from collections import defaultdict, namedtuple
 
 import reference_rows as rows
 from reference_bouts import Walk
+from reference_ending import TICK_MS, Ending
 from reference_messages import Boot, Rejected, decode
 from reference_steps import Event, Order, Step
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 import config_model  # noqa: E402
 
-SITE = "gym"
 BOOTS_MAX, BOOT_KEPT_MS, UP_BOOT_KEPT_MS = 16, 600_000, 86_400_000
 FEEDBACK_MS = 5000
-TICK_MS = 200  # two roundings of a tick record: what is closer in time may be in either order
-LIVE, STORED = False, True
 DEFAULTS = {
     **config_model.DEFAULTS, "refresh_s": 2, "reorder_ms": 2000, "fuse_ms": 120,
     "bout_gap_ms": 3000, "bout_min_steps": 8, "direction_confirm_steps": 3,
@@ -64,10 +61,11 @@ class Member:
         self.consents = [(-1, consent)]  # (arrival, consent from then on)
         self.order, self.walk = Order(), Walk(self)
 
-    def consents_from(self, wall, until):
-        """Those that were in force then, just before a change at `wall` itself."""
-        before = [consent for at, consent in self.consents if at < wall]
-        return {before[-1]} | {consent for at, consent in self.consents if wall <= at <= until}
+    def consents_in(self, begin, until):
+        """Those in force from then to then. What is due at a change's own time comes before it."""
+        before = [consent for at, consent in self.consents if at < begin]
+        changes = [consent for at, consent in self.consents if begin <= at <= until]
+        return {before[-1], *(changes if until > begin else [])}
 
     def next_due(self):
         settings = self.owner.settings
@@ -82,21 +80,6 @@ class Member:
 
     def slipped(self, bout, slip):
         self.owner.note_slip(self, bout, slip)
-
-
-class Result:
-    """rows: {(measurement, tags, timestamp): fields}; `doubtful`: {key: names of fields}; `maybe`:
-    keys that may be there or not; `near_limits`: (member, time) of slips that a double may judge
-    otherwise."""
-
-    def __init__(self):
-        self.rows, self.doubtful, self.maybe = {}, defaultdict(set), set()
-        self.books, self.notices, self.near_limits = {}, [], set()
-
-    def add(self, key, fields):
-        if key in self.rows:
-            raise AssertionError(f"two rows with one key: {key}")
-        self.rows[key] = fields
 
 
 class Reference:
@@ -162,7 +145,7 @@ class Reference:
             self.advance(int(tick))
             if message:
                 self.take(message[0].split("/"), message[1])
-        return self.result()
+        return Ending(self).result
 
     def take(self, topic, text):
         payload = bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
@@ -259,7 +242,7 @@ class Reference:
             return False
         return boot.latest is None or all(
             self.wall >= self.final_at(sum(self.site.window(boot.latest)), stored)
-            for stored in (LIVE, STORED))
+            for stored in (False, True))
 
     def offset(self, boot, message):
         """wall − the message's own time; None: it cannot be placed."""
@@ -395,100 +378,3 @@ class Reference:
             return [member.name.removeprefix("guest-")]
         document = self.site.in_force.get(("member", member.name))
         return document.body.get("devices", []) if document else []
-
-    # What stands at the end.
-
-    def result(self):
-        result = Result()
-        self.write_windows(result)
-        self.write_bouts(result)
-        self.write_groups(result)
-        self.write_summaries(result)
-        result.books, result.notices = dict(self.books), self.notices
-        return result
-
-    @staticmethod
-    def key(measurement, tags, timestamp, **more):
-        named = {"site": SITE, "group": tags.group, "drill": tags.drill, **more}
-        return measurement, tuple(sorted(named.items())), timestamp
-
-    def member_key(self, measurement, tags, timestamp, **more):
-        return self.key(measurement, tags, timestamp, phase=tags.phase, member=tags.member,
-                        alias=tags.alias, **more)
-
-    def write_windows(self, result):
-        for (tags, direction, stored, window), steps in self.windows.items():
-            if not tags.named:
-                continue
-            more = {"stored": "1"} if stored else {}
-            key = self.member_key("gait_window", tags, window[0], direction=direction, **more)
-            final_at = self.final_at(window[1], stored)
-            waited = final_at if stored else max(final_at, self.last_passed[window])
-            until = waited if waited > final_at else final_at - 1
-            consents = self.members[tags.member].consents_from(final_at, until)
-            result.add(key, rows.window_fields(steps, direction, consents == {"member"}))
-            if len(consents) > 1:
-                result.doubtful[key].add("final")
-            if not all(step.is_lost_certain for step in steps):
-                result.doubtful[key].add("lost")
-
-    def write_bouts(self, result):
-        for bout in self.bouts:
-            tags, begin = bout.tags, bout.steps[0].time
-            if not tags.named:
-                continue
-            key = self.member_key("gait_bout", tags, begin, direction=bout.direction)
-            result.add(key, rows.bout_fields(bout))
-            if bout.carry_over is not None:
-                key = self.member_key("carry_over", tags, begin)
-                result.add(key, rows.carry_over_fields(bout))
-            if bout.judge is not None and bout.judge.near_limit():
-                result.near_limits.add((tags.member, begin))
-        for _wall, bout, slip in self.slips:
-            if bout.tags.named:
-                key = self.member_key("slip", bout.tags, slip.step.time, metric=slip.metric,
-                                      sign=slip.sign)
-                result.add(key, rows.slip_fields(slip))
-
-    def within(self, window, final_at, entries):
-        """(those known before the window was final, whether that is in doubt for any)"""
-        waited = max(final_at, self.last_passed.get(window, 0))
-        doubt = any(final_at - TICK_MS <= entry[0] <= waited + TICK_MS for entry in entries)
-        return [entry for entry in entries if entry[0] < final_at], doubt
-
-    def of_group(self, entries, place, window, time_of):
-        """Those whose tags are the group row's and whose time lies in its window."""
-        return [entry for entry in entries
-                if entry[1].tags[:3] == place and window[0] <= time_of(entry) < window[1]
-                and self.site.window(time_of(entry))[0] == window[0]]
-
-    def write_groups(self, result):
-        for (*place, window), row in self.groups.items():
-            place, final_at = tuple(place), self.final_at(window[1], LIVE)
-            key = self.key("group_window", Tags(*place, None, None, None, None), window[0],
-                           phase=place[2])
-            carried, doubt = self.within(window, final_at, self.of_group(
-                self.carried, place, window, lambda entry: entry[1].steps[0].time))
-            slips, slip_doubt = self.within(window, final_at, self.of_group(
-                self.slips, place, window, lambda entry: entry[2].step.time))
-            if row.is_safe(self.setting_at("min_group_size", final_at)):
-                latest = {bout: value for _wall, bout, value in carried}
-                retentions = [value for value in latest.values() if value is not None]
-                result.add(key, row.fields(retentions, len(slips)))
-                if doubt or slip_doubt:
-                    result.doubtful[key] |= {"retention_pct_p50", "slips"}
-            elif row.was_safe:
-                result.maybe.add(key)
-
-    def write_summaries(self, result):
-        for ((group, start), member), summary in self.summaries.items():
-            session = next(each for each in self.site.sessions[group] if each.start == start)
-            key = self.key("session_summary",
-                           Tags(group, session.changes[0].name, None, None, None, None, None),
-                           start, member=member, alias=summary.alias)
-            last = session.changes[-1]
-            end = session.ends() if last.drill else min(last.begin, session.ends())
-            lateness = self.setting_at("allowed_lateness_s", end) * 1000
-            result.add(key, summary.fields())
-            if summary.changed > end + lateness - TICK_MS:
-                result.doubtful[key] |= set(result.rows[key])
