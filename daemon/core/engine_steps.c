@@ -182,7 +182,7 @@ static bool ready(struct bs_engine *e, struct origin *o)
     o->slot = (unsigned)slot;
     if (fresh)
         bs_order_clear_slot(o->member->order, o->slot);
-    return true;
+    return bs_order_know(o->member->order, o->slot);
 }
 
 static void take_steps(struct bs_engine *e, struct bs_slice device)

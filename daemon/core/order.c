@@ -34,7 +34,7 @@ void bs_order_free(struct bs_order *o)
 
 /* Room. */
 
-static bool reserve_worn(struct bs_order *o, unsigned slot)
+bool bs_order_know(struct bs_order *o, unsigned slot)
 {
     if (slot < o->worn_room)
         return true;
@@ -72,8 +72,6 @@ static bool reserve_waiting(struct bs_order *o)
 
 bool bs_order_reserve(struct bs_order *o, const struct bs_order_event *event)
 {
-    if (!reserve_worn(o, event->slot))
-        return false;
     if (!event->stored)
         return reserve_waiting(o);
     if (!o->stored)

@@ -59,6 +59,10 @@ struct bs_order_rules {
 struct bs_order *bs_order_new(void);
 void bs_order_free(struct bs_order *o);
 
+/* Makes room for what is known of a slot's device, before any event of it is taken; false where
+ * memory is out. */
+bool bs_order_know(struct bs_order *o, unsigned slot);
+
 /* Of the steps within fuse_ms of their first event that hold no event of this device and no other
  * known foot, the nearest; of two equally near the earlier. Live joins live, stored joins stored.
  */
