@@ -45,6 +45,7 @@ struct bs_carry_over {
 struct bs_bout {
     uint8_t direction; /* enum bs_direction; UNKNOWN: none runs */
     bool open;         /* as it is shown */
+    bool shown_closed; /* in its last writing */
     bool written;      /* it reached bout_min_steps */
     bool row_dirty, carry_dirty;
     struct bs_tags *tags; /* of its first step, held */

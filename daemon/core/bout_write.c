@@ -89,6 +89,7 @@ void bs_bout_write(struct bs_bouts *b, struct bs_bout_member *m, const struct bs
             effects->line(effects->context, carry_line(b, m), bout->open);
     }
     bout->row_dirty = bout->carry_dirty = false;
+    bout->shown_closed = !bout->open;
 }
 
 void bs_bout_write_slip(struct bs_bouts *b, struct bs_bout_member *m,

@@ -92,6 +92,7 @@ int64_t bs_bouts_silent_at(const struct bs_bouts *b, const struct bs_bout_member
     return m->last_ms + b->settings->bout_gap_ms + b->settings->reorder_ms + 1;
 }
 
+/* With every step of a late burst a bout goes on and is silent again: its row waits as any dirt. */
 void bs_bouts_fire_silence(struct bs_bouts *b, struct bs_bout_member *m, struct bs_wall_ms now,
                            const struct bs_effects *effects)
 {
@@ -100,7 +101,8 @@ void bs_bouts_fire_silence(struct bs_bouts *b, struct bs_bout_member *m, struct 
     m->bout.open = false;
     m->bout.row_dirty = true;
     bs_bout_carry_close(b, m);
-    bs_bout_write(b, m, effects);
+    if (!m->bout.shown_closed || m->dirty_since < 0)
+        bs_bout_write(b, m, effects);
 }
 
 bool bs_bouts_settle(struct bs_bouts *b, struct bs_bout_member *m, struct bs_wall_ms settled,

@@ -30,7 +30,7 @@ struct world {
     struct bs_buffer heard;
     struct bs_carry_over_news carried; /* the last */
     struct bs_slip_news slipped;
-    int64_t at, every_ms;                         /* of the next step; between steps */
+    int64_t at, every_ms, late_ms; /* of the next step; between steps; arrival behind event time */
     int ms, mm, stride_ms, contact_ms, trunk, vo; /* of the next steps; 0: unknown */
     bool exact, missed;
 };
@@ -168,7 +168,7 @@ static inline struct bs_step world_step_of(const struct world *w, char letter)
     return step;
 }
 
-/* The tick is the step's own time: it arrives when it is made. */
+/* It arrives when it is made, and so much later. */
 static inline void world_take(struct world *w, char letter)
 {
     struct bs_step step = world_step_of(w, letter);
@@ -182,7 +182,8 @@ static inline void world_take(struct world *w, char letter)
                                .tags = w->tags,
                                .in_order = true};
     struct bs_effects effects = world_effects(w);
-    bs_bouts_take(w->bouts, w->member, &passed, (struct bs_tick_ms){WORLD_NOW + w->at}, &effects);
+    struct bs_tick_ms now = {WORLD_NOW + w->at + w->late_ms};
+    bs_bouts_take(w->bouts, w->member, &passed, now, &effects);
     w->at += w->every_ms;
 }
 

@@ -174,6 +174,35 @@ static void a_silent_bout_may_go_on(void **state)
     world_end(&w);
 }
 
+/* Steps of long ago, a message each: the bout goes on with each, and is silent at once. */
+static void a_late_burst_is_written_when_its_dirt_is_old_enough(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    w.late_ms = 100000;
+    world_repeat(&w, 'F', 8); /* the last arrives at 103500 */
+    world_fire(&w, 103500);
+    assert_rows(&w, "F@0 8+0 closed\n");
+    w.late_ms -= 490; /* ten ms from one to the next */
+    for (int i = 0; i < 20; i++, w.late_ms -= 490) {
+        world_walk(&w, "F");
+        world_fire(&w, w.at - w.every_ms + w.late_ms);
+    }
+    assert_rows(&w, "");
+    assert_int_equal(deadline(&w), 105510);
+    world_fire(&w, 105510);
+    assert_rows(&w, "F@0 28+0 closed\n");
+    assert_true(deadline(&w) == BS_NEVER_MS && silent_at(&w) == INT64_MAX);
+    w.late_ms = 0; /* live again */
+    world_walk(&w, "F");
+    world_fire(&w, 16000);
+    assert_rows(&w, "F@0 29+0 open\n");
+    world_fire(&w, 19001);
+    assert_rows(&w, "F@0 29+0 closed\n");
+    world_end(&w);
+}
+
 static void a_silent_bout_ends_with_the_next_pause_or_not_at_all(void **state)
 {
     (void)state;
@@ -336,6 +365,7 @@ int main(void)
         cmocka_unit_test(dirt_of_several_members),
         cmocka_unit_test(a_silent_bout_is_shown_as_closed),
         cmocka_unit_test(a_silent_bout_may_go_on),
+        cmocka_unit_test(a_late_burst_is_written_when_its_dirt_is_old_enough),
         cmocka_unit_test(a_silent_bout_ends_with_the_next_pause_or_not_at_all),
         cmocka_unit_test(others_keep_a_bout_from_falling_silent),
         cmocka_unit_test(what_no_step_can_go_on_with_ends),
