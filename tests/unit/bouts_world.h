@@ -259,19 +259,29 @@ static inline int world_tell(char *to, size_t room, const char *line)
                     metric + 8, (int)strcspn(sign + 6, ", "), sign + 6, world_field(line, "step"));
 }
 
+enum world_rows { WORLD_BOUTS = 1, WORLD_CARRIED = 2, WORLD_ALL = 3 };
+
+/* Rows of these kinds that were written since the last call, each as text. */
+static inline const char *world_told(struct world *w, enum world_rows kinds)
+{
+    static char told[8192];
+    size_t length = 0;
+    char line[4096];
+    for (const char *at = world_lines(w), *end; *at; at = end) {
+        end = strchr(at, '\n') + 1;
+        snprintf(line, sizeof line, "%.*s", (int)(end - at), at);
+        bool bout = strncmp(line, "gait_bout,", 10) == 0;
+        if (kinds & (bout ? WORLD_BOUTS : WORLD_CARRIED))
+            length += (size_t)world_tell(told + length, sizeof told - length, line);
+        assert_true(length < sizeof told);
+    }
+    told[length] = 0;
+    return told;
+}
+
 static inline void assert_rows(struct world *w, const char *expected)
 {
-    char found[8192] = "";
-    size_t length = 0;
-    char *text = strdup(world_lines(w)), *rest = text;
-    for (char *line; (line = strsep(&rest, "\n")) && *line;) {
-        char whole[4096];
-        snprintf(whole, sizeof whole, "%s\n", line);
-        length += (size_t)world_tell(found + length, sizeof found - length, whole);
-        assert_true(length < sizeof found);
-    }
-    free(text);
-    assert_string_equal(found, expected);
+    assert_string_equal(world_told(w, WORLD_ALL), expected);
 }
 
 /* Fires what is due at that moment, as the engine does. */
@@ -280,6 +290,28 @@ static inline void world_fire(struct world *w, int64_t at)
     struct bs_effects effects = world_effects(w);
     bs_bouts_fire_silence(w->bouts, w->member, (struct bs_wall_ms){WORLD_NOW + at}, &effects);
     bs_bouts_fire(w->bouts, (struct bs_tick_ms){WORLD_NOW + at}, &effects);
+}
+
+/* Carry-overs. */
+
+static inline void world_walk_mm(struct world *w, char letter, int steps, int mm)
+{
+    w->mm = mm;
+    world_repeat(w, letter, steps);
+}
+
+/* Bouts' own rows and notes are tested elsewhere. */
+static inline void assert_carried(struct world *w, const char *expected)
+{
+    world_heard(w);
+    assert_string_equal(world_told(w, WORLD_CARRIED), expected);
+}
+
+/* A habit of 700 mm and a backward bout of 500 mm, which ends at 13500. */
+static inline void world_walk_back(struct world *w)
+{
+    world_walk_mm(w, 'F', 20, 700);
+    world_walk_mm(w, 'B', 8, 500);
 }
 
 #endif

@@ -10,12 +10,7 @@ static void assert_bouts(const char *letters, int64_t confirm, const char *expec
     w.settings.direction_confirm_steps = confirm;
     world_walk(&w, letters);
     world_stop(&w);
-    char found[8192] = "";
-    const char *text = world_lines(&w);
-    for (const char *at = text; *at; at = strchr(at, '\n') + 1)
-        if (strncmp(at, "gait_bout,", 10) == 0)
-            world_tell(found + strlen(found), sizeof found - strlen(found),
-                       strndupa(at, strcspn(at, "\n") + 1));
+    const char *found = world_told(&w, WORLD_BOUTS);
     if (strcmp(found, expected) != 0)
         fail_msg("%s, %d to confirm:\n%sexpected\n%s", letters, (int)confirm, found, expected);
     world_end(&w);

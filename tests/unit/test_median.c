@@ -81,7 +81,7 @@ static void orders_that_are_bad_for_selection(void **state)
 {
     (void)state;
     int32_t values[COUNT_MAX];
-    for (size_t count = 1; count <= COUNT_MAX; count++) {
+    for (size_t count = 1; count <= COUNT_MAX; count += count < 64 ? 1 : 64) {
         for (size_t i = 0; i < count; i++)
             values[i] = (int32_t)i;
         assert_median(values, count, "ascending");
