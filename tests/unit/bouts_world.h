@@ -6,6 +6,7 @@
 #include "backstep/base/buffer.h"
 #include "backstep/core/bouts.h"
 #include "backstep/core/window.h"
+#include "rows.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,9 +45,9 @@ static void world_line(void *context, struct bs_slice line, bool open)
     bs_buffer_add(&w->lines, line);
     char text[4096];
     snprintf(text, sizeof text, "%.*s", (int)line.length, line.at);
-    if (strncmp(text, "gait_bout,", 10) == 0)
+    if (row_is_of(text, "gait_bout"))
         assert_non_null(strstr(text, open ? ",open=true " : ",open=false "));
-    else if (strncmp(text, "slip,", 5) == 0)
+    else if (row_is_of(text, "slip"))
         assert_false(open);
 }
 
@@ -229,17 +230,6 @@ static inline const char *world_lines(struct world *w)
     return w->lines.at;
 }
 
-/* A field of a line, NAN where it has none. */
-static inline double world_field(const char *line, const char *name)
-{
-    char key[64];
-    size_t length = (size_t)snprintf(key, sizeof key, "%s=", name);
-    const char *end = strchr(line, '\n'), *at = strstr(strchr(line, ' '), key);
-    while (at && at < end && at[-1] != ',' && at[-1] != ' ')
-        at = strstr(at + 1, key);
-    return at && at < end ? strtod(at + length, NULL) : NAN;
-}
-
 /* One line as text: `F@0 12+1 open` is a bout with 12 steps and a stray, `C@0 8/20 71` a carry-over
  * of 8 backward steps and 20 of the block with its retention, `S@0 step_length up 24` a slip. */
 static inline int world_tell(char *to, size_t room, const char *line)
@@ -247,16 +237,15 @@ static inline int world_tell(char *to, size_t room, const char *line)
     long long at = strtoll(strrchr(line, ' '), NULL, 10) - WORLD_NOW;
     const char *direction = strstr(line, ",direction="), *metric = strstr(line, ",metric=");
     const char *sign = strstr(line, ",sign=");
-    if (strncmp(line, "gait_bout,", 10) == 0)
-        return snprintf(to, room, "%c@%lld %g+%g %s\n", direction[11], at,
-                        world_field(line, "steps"), world_field(line, "strays"),
-                        strstr(line, "open=true") ? "open" : "closed");
-    if (strncmp(line, "carry_over,", 11) == 0)
-        return snprintf(to, room, "C@%lld %g/%g %.4g\n", at, world_field(line, "back_steps"),
-                        world_field(line, "block_steps"), world_field(line, "retention_pct"));
-    assert_int_equal(strncmp(line, "slip,", 5), 0);
+    if (row_is_of(line, "gait_bout"))
+        return snprintf(to, room, "%c@%lld %g+%g %s\n", direction[11], at, row_field(line, "steps"),
+                        row_field(line, "strays"), strstr(line, "open=true") ? "open" : "closed");
+    if (row_is_of(line, "carry_over"))
+        return snprintf(to, room, "C@%lld %g/%g %.4g\n", at, row_field(line, "back_steps"),
+                        row_field(line, "block_steps"), row_field(line, "retention_pct"));
+    assert_true(row_is_of(line, "slip"));
     return snprintf(to, room, "S@%lld %.*s %.*s %g\n", at, (int)strcspn(metric + 8, ", "),
-                    metric + 8, (int)strcspn(sign + 6, ", "), sign + 6, world_field(line, "step"));
+                    metric + 8, (int)strcspn(sign + 6, ", "), sign + 6, row_field(line, "step"));
 }
 
 enum world_rows { WORLD_BOUTS = 1, WORLD_CARRIED = 2, WORLD_ALL = 3 };
@@ -270,7 +259,7 @@ static inline const char *world_told(struct world *w, enum world_rows kinds)
     for (const char *at = world_lines(w), *end; *at; at = end) {
         end = strchr(at, '\n') + 1;
         snprintf(line, sizeof line, "%.*s", (int)(end - at), at);
-        bool bout = strncmp(line, "gait_bout,", 10) == 0;
+        bool bout = row_is_of(line, "gait_bout");
         if (kinds & (bout ? WORLD_BOUTS : WORLD_CARRIED))
             length += (size_t)world_tell(told + length, sizeof told - length, line);
         assert_true(length < sizeof told);

@@ -216,12 +216,12 @@ static void a_step_time_counts_where_the_step_before_is_the_bouts(void **state)
     }
     world_stop(&w);
     const char *line = world_lines(&w);
-    assert_true(world_field(line, "steps") == 6);
-    assert_true(world_field(line, "step_time_ms") == 600);
-    assert_true(world_field(line, "step_time_sd_ms") == 100);
-    assert_true(world_field(line, "cadence_spm") == 100);
-    assert_true(fabs(world_field(line, "step_time_p50_ms") / 600 - 1) < 0.01);
-    assert_true(world_field(line, "distance_m") == 3.6); /* lengths count all */
+    assert_true(row_field(line, "steps") == 6);
+    assert_true(row_field(line, "step_time_ms") == 600);
+    assert_true(row_field(line, "step_time_sd_ms") == 100);
+    assert_true(row_field(line, "cadence_spm") == 100);
+    assert_true(fabs(row_field(line, "step_time_p50_ms") / 600 - 1) < 0.01);
+    assert_true(row_field(line, "distance_m") == 3.6); /* lengths count all */
     world_end(&w);
 }
 
@@ -243,7 +243,7 @@ static void a_step_time_counts_among_the_confirming_steps(void **state)
     }
     world_stop(&w);
     const char *line = world_lines(&w);
-    assert_true(world_field(line, "step_time_ms") == 600);
+    assert_true(row_field(line, "step_time_ms") == 600);
     world_end(&w);
 }
 
@@ -267,7 +267,7 @@ static void a_step_time_does_not_reach_over_a_pause_or_from_another_bout(void **
     world_stop(&w);
     const char *line = world_lines(&w);
     for (int i = 0; i < 3; i++, line = strchr(line, '\n') + 1)
-        assert_true(world_field(line, "step_time_ms") == 500);
+        assert_true(row_field(line, "step_time_ms") == 500);
     assert_string_equal(line, "");
     world_end(&w);
 }
@@ -282,8 +282,8 @@ static void a_time_that_does_not_count_is_in_no_figure(void **state)
     world_walk(&w, "FFTFTFTF");
     world_stop(&w);
     const char *line = world_lines(&w);
-    assert_true(world_field(line, "step_time_ms") == 500); /* of the second */
-    assert_true(isnan(world_field(line, "step_time_sd_ms")));
+    assert_true(row_field(line, "step_time_ms") == 500); /* of the second */
+    assert_true(isnan(row_field(line, "step_time_sd_ms")));
     world_end(&w);
 }
 
@@ -298,7 +298,7 @@ static void duration_is_from_the_first_steps_beginning(void **state)
         world_walk(&w, "FFFTF");
         world_stop(&w);
         const char *line = world_lines(&w);
-        assert_true(world_field(line, "duration_s") == (known ? 2.7 : 2.0));
+        assert_true(row_field(line, "duration_s") == (known ? 2.7 : 2.0));
         world_end(&w);
     }
 }
@@ -316,9 +316,9 @@ static void missed_steps_count_twice_in_distance(void **state)
     world_walk(&w, "F");
     world_stop(&w);
     const char *line = world_lines(&w);
-    assert_true(world_field(line, "missed") == 1);
-    assert_true(world_field(line, "distance_m") == 3.0); /* four of 0.6 m, one twice */
-    assert_true(world_field(line, "duration_s") == 2.5);
+    assert_true(row_field(line, "missed") == 1);
+    assert_true(row_field(line, "distance_m") == 3.0); /* four of 0.6 m, one twice */
+    assert_true(row_field(line, "duration_s") == 2.5);
     world_end(&w);
 }
 
@@ -363,11 +363,11 @@ static void a_bout_of_more_than_65535_steps_counts_whole(void **state)
     }
     world_stop(&w);
     const char *line = world_lines(&w);
-    assert_true(world_field(line, "steps") == steps);
+    assert_true(row_field(line, "steps") == steps);
     double mean = ((double)(steps / 2) * 500 + (double)(steps - steps / 2) * 700) / steps;
-    assert_true(fabs(world_field(line, "step_length_mm") - mean) < 1e-6);
-    assert_true(fabs(world_field(line, "step_length_p05_mm") / 500 - 1) < 0.01);
-    assert_true(fabs(world_field(line, "step_length_p95_mm") / 700 - 1) < 0.01);
+    assert_true(fabs(row_field(line, "step_length_mm") - mean) < 1e-6);
+    assert_true(fabs(row_field(line, "step_length_p05_mm") / 500 - 1) < 0.01);
+    assert_true(fabs(row_field(line, "step_length_p95_mm") / 700 - 1) < 0.01);
     world_end(&w);
 }
 
@@ -385,12 +385,12 @@ static void the_next_bout_begins_at_nothing(void **state)
     world_walk(&w, "LLL");
     world_stop(&w);
     const char *line = strchr(world_lines(&w), '\n') + 1;
-    assert_true(world_field(line, "steps") == 3);
-    assert_true(world_field(line, "strays") == 0);
-    assert_true(world_field(line, "step_length_mm") == 800);
-    assert_true(fabs(world_field(line, "step_length_p05_mm") / 800 - 1) < 0.01);
-    assert_true(isnan(world_field(line, "stride_time_p50_ms")));
-    assert_true(isnan(world_field(line, "stride_time_ms")));
+    assert_true(row_field(line, "steps") == 3);
+    assert_true(row_field(line, "strays") == 0);
+    assert_true(row_field(line, "step_length_mm") == 800);
+    assert_true(fabs(row_field(line, "step_length_p05_mm") / 800 - 1) < 0.01);
+    assert_true(isnan(row_field(line, "stride_time_p50_ms")));
+    assert_true(isnan(row_field(line, "stride_time_ms")));
     world_end(&w);
 }
 

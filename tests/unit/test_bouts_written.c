@@ -350,7 +350,7 @@ static void a_member_may_go_at_any_time(void **state)
         world_lines(&w);
         world_stop(&w);
         const char *line = world_lines(&w);
-        assert_true(world_field(line, "steps") == 8);
+        assert_true(row_field(line, "steps") == 8);
         world_end(&w);
     }
 }

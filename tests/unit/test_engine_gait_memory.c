@@ -2,6 +2,7 @@
  * books, every step that was counted stands in its window, and the fold goes on. */
 #include "engine_world.h"
 #include "failing_memory.h"
+#include "rows.h"
 
 #include <string.h>
 
@@ -67,20 +68,6 @@ static void walk(struct world *w)
     }
 }
 
-static long sum(const char *lines, const char *measurement, const char *field, const char *only)
-{
-    long found = 0;
-    for (const char *at = lines; *at; at = strchr(at, '\n') + 1) {
-        char line[2048];
-        snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
-        if (strncmp(line, measurement, strlen(measurement)) != 0 || !strstr(line, only))
-            continue;
-        const char *value = field ? strstr(line, field) : NULL;
-        found += value ? strtol(value + strlen(field), NULL, 10) : 1;
-    }
-    return found;
-}
-
 static void run(int allowed, struct outcome *ret)
 {
     struct world w;
@@ -104,11 +91,11 @@ static void run(int allowed, struct outcome *ret)
     ret->fused = b->steps_fused;
     ret->over_limit = b->steps_rejected[BS_STEP_OVER_LIMIT];
     const char *lines = world_lines(&w);
-    ret->in_windows = sum(lines, "gait_window,", " steps=", "final=true");
-    ret->in_bouts = sum(lines, "gait_bout,", " steps=", "open=false");
-    ret->slips = sum(lines, "slip,", NULL, "");
-    ret->carry_overs = sum(lines, "carry_over,", NULL, "");
-    ret->group_rows = sum(lines, "group_window,", NULL, "final=true");
+    ret->in_windows = (long)rows_of(lines, "gait_window", "final=true", "steps").sum;
+    ret->in_bouts = (long)rows_of(lines, "gait_bout", "open=false", "steps").sum;
+    ret->slips = rows_of(lines, "slip", "", NULL).count;
+    ret->carry_overs = rows_of(lines, "carry_over", "", NULL).count;
+    ret->group_rows = rows_of(lines, "group_window", "final=true", NULL).count;
     world_end(&w);
 }
 
