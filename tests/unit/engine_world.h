@@ -102,7 +102,7 @@ static inline void world_wait(struct world *w, int64_t ms)
     int64_t until = w->tick + ms;
     for (;;) {
         int64_t due = bs_engine_deadline(w->engine).ms;
-        if (due > until)
+        if (due == BS_NEVER_MS || due - due % 100 + 100 > until)
             break;
         int64_t rounded = due - due % 100 + 100;
         w->tick = rounded > w->tick ? rounded : w->tick;
