@@ -12,6 +12,7 @@ from harness import data_folder, expect, expect_balance, expect_true, wait_for_t
 from daemon import guest_totals
 
 WINDOW_MS = 10_000
+MISSED_MAX_MS = 3000
 RANGES = {
     "step_ms": (140, 2200), "stride_ms": (300, 3000), "contact_ms": (50, 3000),
     "step_mm": (30, 3000), "stride_mm": (100, 5500), "trunk_cdeg": (-4500, 6000),
@@ -49,21 +50,55 @@ class Sum:
         return math.sqrt(spread / (self.n * (self.n - 1))) / scale
 
 
-def doubled_time(step):
-    """Step time in half milliseconds: so half of an odd stride time is still an integer."""
-    return 2 * step["step_ms"] if "step_ms" in step else step.get("stride_ms")
+def within(value, name):
+    low, high = RANGES[name]
+    return value if value is not None and low <= value <= high else None
+
+
+def doubled_times(step, before, same_foot_at):
+    """(step time in half milliseconds, whether it is exact): so half of an odd stride time is still
+    an integer. `before`: the member's step before; `same_foot_at`: when this foot was last heard."""
+    if "step_ms" in step:
+        return 2 * step["step_ms"], True
+    since = step["at"] - before["at"] if before and before["foot"] != step["foot"] else None
+    if within(since, "step_ms"):
+        return 2 * since, True
+    if "stride_ms" in step:
+        return step["stride_ms"], False
+    since = step["at"] - same_foot_at if same_foot_at is not None else None
+    return within(since, "stride_ms"), False
+
+
+def measure(steps):
+    """Adds to a member's steps, all of one device and all of a known foot, what follows from those
+    before: step time and steps that nobody saw."""
+    before, heard = None, {}
+    for step in sorted(steps, key=lambda step: step["at"]):
+        time, exact = doubled_times(step, before, heard.get(step["foot"]))
+        step.update(time=time, exact=exact, missed=0)
+        if before and before["foot"] == step["foot"]:
+            step["missed"] = int(step["at"] - before["at"] <= MISSED_MAX_MS)
+        before, heard[step["foot"]] = step, step["at"]
 
 
 def doubled_length(step):
     return 2 * step["step_mm"] if "step_mm" in step else step.get("stride_mm")
 
 
+def exact_times(steps, foot="LR"):
+    return Sum(step["time"] for step in steps if step["exact"] and step["foot"] in foot)
+
+
 def symmetry(steps, direction):
-    left, right = (Sum(s["step_ms"] for s in steps if s["foot"] == foot and "step_ms" in s)
-                   for foot in "LR")
+    left, right = exact_times(steps, "L"), exact_times(steps, "R")
     if direction not in "FB" or min(left.n, right.n) < 4:
         return None
     return 100 * (right.mean() - left.mean()) / (0.5 * (right.mean() + left.mean()))
+
+
+def with_unseen(steps, value):
+    """The sum of what a step has, twice where it stands for one that nobody saw, too."""
+    return Sum(value(step) for step in steps for _ in range(1 + step["missed"]))
 
 
 def expected_row(steps, direction):
@@ -71,17 +106,17 @@ def expected_row(steps, direction):
     def plain(name):
         return Sum(step.get(name) for step in steps)
 
-    times, lengths = Sum(map(doubled_time, steps)), Sum(map(doubled_length, steps))
-    both = [(doubled_length(s), doubled_time(s)) for s in steps]
+    times, lengths = Sum(s["time"] for s in steps), Sum(map(doubled_length, steps))
+    both = [(doubled_length(s), s["time"]) for s in steps]
     both = [(length, time) for length, time in both if length is not None and time is not None]
     strides, time_mean, length_mean = plain("stride_ms"), times.mean(2), lengths.mean(2)
     row = {
-        "steps": len(steps), "missed": 0,
-        "duration_s": times.total / 2000 if times.n else None,
-        "distance_m": lengths.total / 2000 if lengths.n else None,
+        "steps": len(steps), "missed": sum(step["missed"] for step in steps),
+        "duration_s": with_unseen(steps, lambda s: s["time"]).total / 2000 if times.n else None,
+        "distance_m": with_unseen(steps, doubled_length).total / 2000 if lengths.n else None,
         "cadence_spm": 60_000 / time_mean if times.n else None,
         "speed_mps": sum(b[0] for b in both) / sum(b[1] for b in both) if both else None,
-        "step_time_ms": time_mean, "step_time_sd_ms": plain("step_ms").deviation(),
+        "step_time_ms": time_mean, "step_time_sd_ms": exact_times(steps).deviation(2),
         "step_length_mm": length_mean, "step_length_sd_mm": lengths.deviation(2),
         "stride_time_ms": strides.mean(),
         "stride_time_cv_pct": 100 * strides.deviation() / strides.mean() if strides.n > 1 else None,
@@ -106,14 +141,18 @@ def trial_starts(truth):
 
 def expected_rows(table, truth):
     """({(member, direction, window start): row}, fields outside their hard range)"""
-    starts, windows, outside = trial_starts(truth), collections.defaultdict(list), 0
+    starts, members, outside = trial_starts(truth), collections.defaultdict(list), 0
     for row in table:
         step, dropped = fields_of(row)
         outside += dropped
-        step["foot"] = row["foot"]
         device, start_ms = starts[row["source"], row["member"], row["trial"]]
-        at = start_ms + int(row["t_ms"])
-        windows[f"guest-{device}", row["dir"], at - at % WINDOW_MS].append(step)
+        step.update(foot=row["foot"], dir=row["dir"], at=start_ms + int(row["t_ms"]))
+        members[f"guest-{device}"].append(step)
+    windows = collections.defaultdict(list)
+    for member, steps in members.items():
+        measure(steps)
+        for step in steps:
+            windows[member, step["dir"], step["at"] - step["at"] % WINDOW_MS].append(step)
     return {key: expected_row(steps, key[1]) for key, steps in windows.items()}, outside
 
 
@@ -142,9 +181,8 @@ def expect_rows(influx, expected):
         expect_row(found[key], row, key)
 
 
-def replay(case, file):
+def replay(case, path):
     """(table, truth, influx, books) of a recording that has gone through the whole line."""
-    path = data_folder() / file
     broker, influx, daemon = case.line({"allowed_lateness_s": 3600})
     truth = case.send("replay", broker, daemon, path, speed=0).wait()
     wait_for_totals(influx, guest_totals(truth), 60, daemon)
@@ -153,8 +191,8 @@ def replay(case, file):
     return read_table(path), truth, influx, books
 
 
-def check(case, file):
-    table, truth, influx, books = replay(case, file)
+def check(case, path):
+    table, truth, influx, books = replay(case, path)
     expected, outside = expected_rows(table, truth)
     expect_rows(influx, expected)
     expect(books["steps_received"], len(table), "steps in the books")
@@ -165,13 +203,33 @@ def check(case, file):
 
 
 def test_long_walk(case):
-    table, _influx, books = check(case, "long_walk.csv")
+    table, _influx, books = check(case, data_folder() / "long_walk.csv")
     expect(len(table), 24_148, "rows of long_walk.csv")
     expect(books["field_out_of_range"], 15, "strides out of range")
 
 
 def test_backward_walk(case):
-    _table, influx, _books = check(case, "backward_walk.csv")
+    _table, influx, _books = check(case, data_folder() / "backward_walk.csv")
     by_direction = {row["direction"]: row["mean"] for row in influx.rows(
         "SELECT mean(foot_pitch_deg) FROM gait_window GROUP BY direction")}
     expect_true(by_direction["B"] < 0 < by_direction["F"], f"toe first backwards: {by_direction}")
+
+
+def without_times(case, path, unseen):
+    """The recording of a poorer device: when and which foot is all it knows of time, and some steps
+    it does not see at all."""
+    table = [row for number, row in enumerate(read_table(path)) if not unseen(number)]
+    poorer = case.folder / path.name
+    with open(poorer, "w", newline="") as file:
+        writer = csv.DictWriter(file, table[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({**row, "step_ms": "", "stride_ms": ""} for row in table)
+    return poorer
+
+
+def test_times_from_differences(case):
+    """Alternating feet give each step its time; where one step is unseen, half the stride does."""
+    poorer = without_times(case, data_folder() / "backward_walk.csv", lambda n: n % 5 == 3)
+    _table, influx, _books = check(case, poorer)
+    (row,) = influx.rows("SELECT sum(missed) AS missed, sum(steps) AS steps FROM gait_window")
+    expect_true(50 <= row["missed"] < row["steps"] / 4, f"steps, and those missed: {row}")
