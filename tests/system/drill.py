@@ -25,7 +25,8 @@ LENGTH_SLIPS, TRUNK_SLIPS = 13, 27  # numbers of the steps forward from which on
 ONSET = 3  # so many steps later, itself counted, the rule is sure: 3 · (20 − 8) > 30
 DEVIATIONS = {"step_length": 20.0, "trunk_pitch": -4.0}  # all of them limited to 2/3 of 30 % and 6°
 PHASES = {"free": HABIT, "imprint": BACK, "carry-over": 120}  # steps long
-SETTINGS = {"refresh_s": 1, "reorder_ms": STEP_MS, "carry_over_steps": BLOCK}
+SETTINGS = {"refresh_s": 1, "reorder_ms": STEP_MS, "carry_over_steps": BLOCK,
+            "bout_min_steps": BACK}  # the way back is just long enough
 
 
 @dataclasses.dataclass
