@@ -71,9 +71,21 @@ def slips_of(steps):
             "trunk_pitch": forward[TRUNK_SLIPS + ONSET - 2]}
 
 
-def devices(member):
-    return {f"{member}-L": {"kind": "foot", "side": "L"},
-            f"{member}-R": {"kind": "foot", "side": "R"}, f"{member}-belt": {"kind": "trunk"}}
+def devices(name):
+    return {f"{name}-L": {"kind": "foot", "side": "L"}, f"{name}-R": {"kind": "foot", "side": "R"},
+            f"{name}-belt": {"kind": "trunk"}}
+
+
+def births():
+    """(device, payload)"""
+    for name in MEMBERS:
+        for device, birth in devices(name).items():
+            yield device, json.dumps(birth)
+
+
+def member_document(name, **values):
+    return {"alias": name.title(), "consent": "member", "devices": list(devices(name)),
+            "groups": ["tue"], **values}
 
 
 def documents(begin, group="tue"):
@@ -83,9 +95,8 @@ def documents(begin, group="tue"):
     yield "settings", "site", SETTINGS
     yield "drill", "back-twelve", {"phases": phases}
     yield "session", group, {"drill": "back-twelve", "start": iso(begin)}
-    for member in MEMBERS:
-        yield "member", member, {"alias": member.title(), "consent": "member",
-                                 "devices": list(devices(member)), "groups": [group]}
+    for name in MEMBERS:
+        yield "member", name, member_document(name, groups=[group])
 
 
 def events(begin):

@@ -80,10 +80,8 @@ def start(case, broker, influx, begin):
     for daemon in daemons.values():
         with Operator(daemon, broker) as operator, broker.client() as client:
             operator.accept_all(list(drill.documents(begin)))
-            for member in drill.MEMBERS:
-                for device, birth in drill.devices(member).items():
-                    client.publish(daemon.topic(f"device/{device}/birth"), json.dumps(birth),
-                                   retain=True)
+            for device, birth in drill.births():
+                client.publish(daemon.topic(f"device/{device}/birth"), birth, retain=True)
     return daemons
 
 
