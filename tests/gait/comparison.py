@@ -9,6 +9,9 @@ import subprocess
 from collections import Counter
 from fractions import Fraction
 
+# Those that the reference knows; `device_health` and `backstep_service` tell of the daemon.
+MEASUREMENTS = {"gait_window", "gait_bout", "carry_over", "slip", "group_window",
+                "session_summary"}
 MEAN_TOLERANCE, QUANTILE_TOLERANCE = 1e-6, 0.0100001
 QUANTILE = re.compile(r"_p(05|50|95)_")
 EXACT = {"step_length_retention_pct", "walk_ratio_retention_pct", "retention_pct",
@@ -49,6 +52,8 @@ def read_fold(text):
             fold.books = flat_books(json.loads(rest[0]))
     for (series, timestamp), (fields, is_open) in last.items():
         key = read_key(series, int(timestamp))
+        if key[0] not in MEASUREMENTS:
+            continue
         fold.rows[key] = read_fields(fields)
         if is_open:
             fold.open.add(key)

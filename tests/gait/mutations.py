@@ -20,11 +20,12 @@ def with_setting(method, key, more):
     return changed
 
 
-def with_hold_off(method, more):
-    def changed(self, value, settings):
-        slip = {**settings["slip"], "hold_off_steps": settings["slip"]["hold_off_steps"] + more}
-        return method(self, value, {**settings, "slip": slip})
-    return changed
+def rest_longer(self, value, settings):
+    """By one value."""
+    if len(self.resting) < self.hold_off:
+        self.resting.append(value)
+    else:
+        REST(self, value, settings)
 
 
 def drift_added(self, settings):
@@ -53,15 +54,6 @@ def first_of_block(self, step, settings):
     FOLLOW(self, step, settings)
     if not was_full and self.bout.judge is not None:
         FOLLOW(self, step, settings)
-
-
-def last_value(self, name):
-    having = [event for event in self.events if name in event.fields]
-    return having[0].fields[name]
-
-
-def not_renewed(self, settings):
-    """A visit never ends."""
 
 
 def slip_at_once(self, value, _threshold):
@@ -95,6 +87,22 @@ def same_foot_allowed(_self, duration, _step):
     return 2 * duration if steps.lies_in(duration, steps.TIME_RANGE) else None
 
 
+def join_for_good(self, event):
+    """What joins a passed step is one of its events, too."""
+    JOIN(self, event)
+    if event not in self.events:
+        self.events.append(event)
+
+
+def known_at_the_end(_self, window, final_at, entries):
+    return entries, False
+
+
+def forget_habit(self):
+    """An earlier visit's habit is forgotten."""
+    self.steps, self.is_open = [], True
+
+
 def no_habit_end(self, bout, step):
     self.steps.append((bout, step))
 
@@ -106,7 +114,8 @@ def duration_alone(bout):
 
 
 FOLLOW, BEGIN, DUE = bouts.Walk.follow_carry_over, bouts.Walk.begin, steps.Order.due
-BOUT_FIELDS = rows.bout_fields
+REST = bouts.Cusum.rest
+BOUT_FIELDS, JOIN = rows.bout_fields, steps.Step.join
 WALK, CUSUM, ORDER, TIMING = bouts.Walk, bouts.Cusum, steps.Order, steps.Timing
 
 """(what is wrong, where, the name there, what stands there instead)"""
@@ -121,6 +130,8 @@ MUTATIONS = [
      staticmethod(lambda step, event: "U" in (event.foot, step.foot) or event.foot == step.foot)),
     ("only 8 passed steps may be joined", steps, "PASSED_KEPT", 8),
     ("as many steps wait as there are", steps, "WAITING_MAX", 10**6),
+    ("an event that joins a passed step is its own step's witness", steps.Step, "join",
+     join_for_good),
     ("fields come from the first event alone", steps, "PREFERRED_KIND", {}),
     ("a step may pass a millisecond later", ORDER, "due", due_later),
     ("the newest event time counts for nothing", ORDER, "due", by_arrival_alone),
@@ -143,6 +154,7 @@ MUTATIONS = [
      with_setting(WALK.settle, "bout_min_steps", 1)),
     ("14 steps are a habit", bouts, "HABIT_MIN", 14),
     ("a visit ends after 12 minutes", bouts, "VISIT_GAP_MS", 720_000),
+    ("no habit is kept", bouts.Habit, "end_visit", forget_habit),
     ("all forward steps are habit", bouts.Habit, "add", no_habit_end),
     ("a backward bout has many partners", WALK, "begin", always_new_partner),
     ("a block needs 5 values, not half of its steps", bouts, "has_enough",
@@ -151,12 +163,14 @@ MUTATIONS = [
      lambda values, block_steps: 2 * len(values) >= block_steps),
     ("the drift is added", CUSUM, "limits", drift_added),
     ("one step may slip alone", CUSUM, "limited", slip_at_once),
-    ("the rest takes one value more", CUSUM, "rest", with_hold_off(CUSUM.rest, 1)),
+    ("the rest takes one value more", CUSUM, "rest", rest_longer),
     ("the block's last step is judged", WALK, "follow_carry_over", first_of_block),
     ("symmetry from 3 steps a side", rows, "SYMMETRY_MIN", 3),
     ("2 members without name are enough", rows, "UNNAMED_MIN", 2),
     ("the 95th percentile is the 90th", rows, "QUANTILES",
      {**rows.QUANTILES, "p95": Fraction(90, 100)}),
+    ("a group row knows what came after it was final", reference.Reference, "within",
+     known_at_the_end),
     ("feedback of 10 seconds ago", reference, "FEEDBACK_MS", 10_000),
 ]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from random_documents import Documents, draw_settings
 from random_walk import Walker
-from random_wearables import Sender, draw_wearables, flood
+from random_wearables import COARSE_MS, FLOOD_REORDER_MIN_MS, Sender, draw_wearables, flood
 
 BEGIN = 1_795_716_000_000
 # `any`: everything. `shuffled`, `permuted`: what must be the same in whatever order the messages
@@ -70,7 +70,7 @@ def build(seed, way="any"):
     begin = BEGIN + rng.randint(0, 300_000)
     settings = draw_settings(rng, way)
     documents = Documents(rng, begin, settings, way)
-    coarse_ms = rng.choice([1, 1, 20]) if way == "any" else 1
+    coarse_ms = rng.choice([1, 1, 1, 20, COARSE_MS]) if way == "any" else 1
     messages, end = [], begin
     count, budget = draw_size(rng)
     for number in range(count):
@@ -87,9 +87,10 @@ def build(seed, way="any"):
             if wearable.has_birth:
                 messages.append(wearable.birth(begin))
             messages += Sender(rng, wearable, settings, way).send(contacts)
-            if wearable.floods and settings["reorder_ms"] >= 1000:
+            if wearable.floods and settings["reorder_ms"] >= FLOOD_REORDER_MIN_MS:
                 messages += flood(rng, wearable, rng.randint(begin, end))
     if way == "any":
-        for _ in range(rng.choice([0, 0, 0, 1, 3, 6])):
-            documents.change(rng.randint(begin, end))
+        changes = rng.choice([0, 0, 0, 1, 3, 6])
+        for at in sorted(rng.randint(begin, end) for _ in range(changes)):
+            documents.change(at)
     return arrange(seed, way, settings, documents.messages + messages)

@@ -44,7 +44,7 @@ def draw_settings(rng, way):
         "max_future_ms": rng.choice([0, 100, 5000]),
         "fuse_ms": rng.choice([0, 40, 80, 120, 120, 139]),
         "bout_gap_ms": rng.choice([1000, 2000, 3000, 3000, 10000]),
-        "bout_min_steps": rng.choice([2, 4, 8, 8, 10]),
+        "bout_min_steps": rng.choice([2, 4, 8, 8, 8, 10, 16]),
         "direction_confirm_steps": rng.choice([1, 2, 3, 3, 3, 5, 8, 10]),
         "carry_over_steps": rng.choice([10, 10, 11, 13, 15, 20]),
         "carry_over_gap_s": rng.choice([1, 5, 20, 60, 60, 600]),
@@ -62,7 +62,8 @@ def change_settings(rng, settings):
     nobody asked for are final then is left open."""
     drawn = draw_settings(rng, "any")
     names = ["window_s", "reorder_ms", "fuse_ms", "bout_gap_ms", "direction_confirm_steps",
-             "carry_over_steps", "carry_over_gap_s", "feedback", "min_group_size", "refresh_s"]
+             "bout_min_steps", "carry_over_steps", "carry_over_gap_s", "slip", "feedback",
+             "min_group_size", "refresh_s"]
     changed = {**settings, **{name: drawn[name] for name in rng.sample(names, rng.randint(1, 4))}}
     if rng.random() < 0.2:
         changed["allowed_lateness_s"] = min(settings["allowed_lateness_s"],
@@ -119,15 +120,45 @@ class Documents:
         self.put(self.begin, "member", name, body)
 
     def change(self, at):
-        """One change while the class is on."""
-        kind = self.rng.choice(["settings", "consent", "consent", "groups", "alias", "session"])
+        """One change while the class is on, later than those before."""
+        kind = self.rng.choice(["settings", "settings", "consent", "consent", "groups", "alias",
+                                "session", "birth", "move", "leave"])
         if kind == "settings":
             self.settings = change_settings(self.rng, self.settings)
             self.put(at, "settings", "site", self.settings)
         elif kind == "session":
             self.change_session(at)
-        elif self.members:
-            self.change_member(at, self.rng.choice(list(self.members)), kind)
+        elif len(self.members) > 1:
+            name, other = self.rng.sample(list(self.members), 2)
+            if kind == "birth":
+                self.bear(at, name)
+            elif kind == "move":
+                self.move(at, name, other)
+            elif kind == "leave":
+                del self.members[name]
+                self.messages.append(Message(at, f"config/member/{name}", ""))
+            else:
+                self.change_member(at, name, kind)
+
+    def bear(self, at, name):
+        """A device is powered up anew, and may be another one now."""
+        body = {"kind": self.rng.choice(["foot", "trunk", "wrist"])}
+        if self.rng.random() < 0.6:
+            body["side"] = self.rng.choice("LR")
+        for device in self.members[name]["devices"][:1]:
+            self.messages.append(Message(at, f"device/{device}/birth", json.dumps(body)))
+
+    def move(self, at, name, other):
+        """One of the member's devices is the other's from now on."""
+        giver, taker = self.members[name], self.members[other]
+        if not giver["devices"]:
+            return
+        device = self.rng.choice(giver["devices"])
+        rest = [each for each in giver["devices"] if each != device]
+        self.members[name] = {**giver, "devices": rest}
+        self.members[other] = {**taker, "devices": [*taker["devices"], device]}
+        for each in (name, other):
+            self.put(at, "member", each, self.members[each])
 
     def change_member(self, at, name, kind):
         rng, body = self.rng, dict(self.members[name])

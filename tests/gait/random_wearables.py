@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from random_documents import Message
 
 BATCH_GAP_MAX_MS = 60_000
+COARSE_MS = 40  # a clock that gives many events the same time, and as many the same distance
 UP_DELAY_MS = 20  # of each message of an `up` clock, so that its offset stays
 OF_KIND = {
     "foot": ("step_ms", "stride_ms", "contact_ms", "step_mm", "stride_mm", "pitch_cdeg",
@@ -50,7 +51,7 @@ class Wearable:
         return Message(at, f"device/{self.name}/birth", json.dumps(body), at)
 
 
-def draw_wearable(rng, name, kind, side, way):
+def draw_wearable(rng, name, kind, side, way, coarse_ms):
     fields = tuple(each for each in OF_KIND[kind] if rng.random() < 0.7)
     w = Wearable(name, kind, side, fields, has_birth=rng.random() < 0.7)
     w.names_foot = kind == "foot" and (not w.has_birth or rng.random() < 0.6)
@@ -60,11 +61,12 @@ def draw_wearable(rng, name, kind, side, way):
     w.stores = way != "shuffled" and rng.random() < 0.15
     if way == "any":
         w.error_ms = rng.choice([0, 0, rng.randint(-30, 30), rng.randint(0, 60)])
+        w.coarse_ms = coarse_ms
         w.uses_up = rng.random() < 0.15
         w.stores = w.stores and not w.uses_up
         w.boots = rng.choices([1, 2, 20], [30, 4, 1])[0]
-        w.floods, w.odd = rng.random() < 0.01, rng.random() < 0.3
-        w.bounces = rng.random() < 0.1
+        w.floods, w.odd = rng.random() < 0.015, rng.random() < 0.3
+        w.bounces = rng.random() < (0.1 if coarse_ms < COARSE_MS else 0.8)
     return w
 
 
@@ -74,8 +76,7 @@ def draw_wearables(rng, member, way, coarse_ms):
     found = []
     for each in rng.choice(KITS if way == "any" else KITS_WITHOUT_FUSING):
         kind, side = ("foot", each) if each in "LR" else (each, "U")
-        w = draw_wearable(rng, f"{member}-{each}", kind, side, way)
-        w.coarse_ms = coarse_ms
+        w = draw_wearable(rng, f"{member}-{each}", kind, side, way, coarse_ms)
         if way != "any":
             w.names_foot = kind == "foot"
         if way == "permuted" and "step_ms" not in w.fields:
@@ -123,7 +124,7 @@ class Sender:
                 yield contact
                 if self.w.bounces and self.rng.random() < 0.3:
                     foot = self.rng.choice([contact.foot, contact.foot, "L", "R"])
-                    yield replace(contact, time=contact.time + self.rng.randint(1, 6) * 20,
+                    yield replace(contact, time=contact.time + self.rng.randint(0, 6) * 20,
                                   foot=foot)
 
     def send(self, contacts):
@@ -247,9 +248,14 @@ def binary_record(gap, keys):
         number("vo_mm", 255, high=254), 0)
 
 
+FLOOD_REORDER_MIN_MS = 2000  # with less they do not wait for each other
+
+
 def flood(rng, wearable, at):
-    """More steps than may wait, within a second."""
-    rows = [[rng.randint(1, 5), rng.choice("LLR")] for _ in range(200)]
-    top = {"v": 1, "boot": 77, "t": at - 800, "columns": ["dt_ms", "foot"], "rows": rows}
-    return [Message(at + number, f"device/{wearable.name}/steps",
-                    json.dumps({**top, "seq": 1 + 200 * number}), at) for number in range(3)]
+    """More steps than may wait, within two seconds; each message is older than the one before, so
+    that the last ones come when some had to pass."""
+    for number in range(5):
+        rows = [[rng.randint(1, 5), rng.choice("LLR")] for _ in range(130)]
+        body = {"v": 1, "boot": 77, "seq": 1 + 130 * number, "t": at - 800 - 200 * number,
+                "columns": ["dt_ms", "foot"], "rows": rows}
+        yield Message(at + number, f"device/{wearable.name}/steps", json.dumps(body), at)

@@ -30,6 +30,7 @@ DEFAULTS = {
 SLIP_DEFAULTS = {"drift_pct": 8, "threshold_pct": 30, "drift_deg": 1.5, "threshold_deg": 6,
                  "hold_off_steps": 20}
 
+Arrival = namedtuple("Arrival", "device_id member document boot stored offset")
 Tags = namedtuple("Tags", "group drill phase member alias named session")
 Notice = namedtuple("Notice", "topic slip sign deviation t is_certain")
 
@@ -63,8 +64,10 @@ class Member:
         self.consents = [(-1, consent)]  # (arrival, consent from then on)
         self.order, self.walk = Order(), Walk(self)
 
-    def consent_before(self, wall):
-        return [consent for at, consent in self.consents if at < wall][-1]
+    def consents_from(self, wall, until):
+        """Those that were in force then, just before a change at `wall` itself."""
+        before = [consent for at, consent in self.consents if at < wall]
+        return {before[-1]} | {consent for at, consent in self.consents if wall <= at <= until}
 
     def next_due(self):
         settings = self.owner.settings
@@ -176,7 +179,7 @@ class Reference:
 
     def take_document(self, topic, payload):
         _config, kind, name = topic
-        if kind == "member":
+        if kind == "member" and payload:
             self.follow_consent(name, config_model.read(kind, name, payload)["consent"])
         self.site.arrive(self.wall, "/".join(topic), payload)
         if payload and not self.site.answers[kind, name]["ok"]:
@@ -236,11 +239,12 @@ class Reference:
         member = self.members.setdefault(name, Member(self, name, document["consent"]))
         self.dues.pop(name, None)
         boot = device.boots.setdefault(message.boot, Boot())
+        boot.may_be_forgotten = boot.may_be_forgotten or self.is_over(boot)
         boot.heard, boot.uses_up = self.wall, boot.uses_up or message.uses_up
-        offset = self.offset(boot, message)
+        arrival = Arrival(device_id, member, document, boot, message.stored,
+                          self.offset(boot, message))
         for row in message.rows:
-            verdict = self.judge(device_id, member, document, boot, message.stored, row, offset)
-            self.books[verdict] += 1
+            self.books[self.judge(arrival, row)] += 1
 
     def has_room(self, device, boot):
         if boot not in device.boots and len(device.boots) == BOOTS_MAX:
@@ -250,7 +254,8 @@ class Reference:
 
     def is_over(self, boot):
         """It may be forgotten: nothing that was accepted of it would be again."""
-        if self.wall - boot.heard < (UP_BOOT_KEPT_MS if boot.uses_up else BOOT_KEPT_MS):
+        kept = UP_BOOT_KEPT_MS if boot.uses_up else BOOT_KEPT_MS
+        if boot.heard is None or self.wall - boot.heard < kept:
             return False
         return boot.latest is None or all(
             self.wall >= self.final_at(sum(self.site.window(boot.latest)), stored)
@@ -264,8 +269,9 @@ class Reference:
             boot.clock.hear(self.wall, self.wall - message.rows[-1].time)
         return boot.clock.at(self.wall)
 
-    def judge(self, device_id, member, document, boot, stored, row, offset):
+    def judge(self, arrival, row):
         """The counter of the books that this event belongs to."""
+        _device_id, member, _document, boot, stored, offset = arrival
         lost = boot.mark(row.seq)
         if lost is None:
             return "steps_rejected.duplicate"
@@ -277,40 +283,48 @@ class Reference:
         begin, size = self.site.window(time)
         if self.wall >= self.final_at(begin + size, stored):
             return "steps_rejected.too_late"
-        device = self.devices[device_id]
         boot.latest = time if boot.latest is None else max(time, boot.latest)
-        event = Event(device_id, device.kind, time, device.side if row.foot == "U" else row.foot,
-                      row.direction, row.fields)
-        verdict = self.place(member, document, event, stored, lost, (begin, begin + size))
+        verdict = self.place(arrival, self.event(arrival, row, time), lost)
         if not stored:
             for step in member.order.take_ready(self.wall, self.settings["reorder_ms"]):
                 self.add_in_order(member, step)
         return verdict
 
+    def event(self, arrival, row, time):
+        device = self.devices[arrival.device_id]
+        foot = device.side if row.foot == "U" else row.foot
+        return Event(arrival.device_id, device.kind, time, foot, row.direction, row.fields)
+
     # Steps.
 
-    def place(self, member, document, event, stored, lost, window):
+    def place(self, arrival, event, lost):
         """The event joins a step or becomes one."""
-        order = member.order
+        order, stored = arrival.member.order, arrival.stored
         if not stored:
             order.hear(event.time)
         step = order.find(event, stored, self.settings["fuse_ms"])
         if step is not None:
             step.join(event)
             return "steps_fused"
-        step = Step(event, self.steps_made, self.wall)
-        self.steps_made += 1
-        step.tags = self.tags(member, document, event.time)
-        step.stored, step.window, step.lost = stored, window, lost
-        step.late = self.wall >= window[1]
-        if not stored and step.tags.session:
-            self.site.note_step(step.tags.group, event.time)
+        step = self.new_step(arrival, event, lost)
         if stored or order.comes_after_its_place(step):
             order.add_out_of_order(step)
             self.count(step)
         else:
             order.wait(step)
         return "steps_counted"
+
+    def new_step(self, arrival, event, lost):
+        step = Step(event, self.steps_made, self.wall)
+        self.steps_made += 1
+        begin, size = self.site.window(event.time)
+        step.tags = self.tags(arrival.member, arrival.document, event.time)
+        step.window, step.stored = (begin, begin + size), arrival.stored
+        step.lost, step.late = lost, self.wall >= begin + size
+        step.is_lost_certain = not arrival.boot.may_be_forgotten
+        if not step.stored and step.tags.session:
+            self.site.note_step(step.tags.group, event.time)
+        return step
 
     def tags(self, member, document, time):
         group, drill, phase = self.site.place(document.get("groups", []), time)
@@ -377,9 +391,10 @@ class Reference:
                                        slip.deviation, slip.step.time, is_certain))
 
     def worn_by(self, member):
+        if member.name.startswith("guest-"):
+            return [member.name.removeprefix("guest-")]
         document = self.site.in_force.get(("member", member.name))
-        return document.body.get("devices", []) if document else \
-            [member.name.removeprefix("guest-")]
+        return document.body.get("devices", []) if document else []
 
     # What stands at the end.
 
@@ -409,11 +424,13 @@ class Reference:
             key = self.member_key("gait_window", tags, window[0], direction=direction, **more)
             final_at = self.final_at(window[1], stored)
             waited = final_at if stored else max(final_at, self.last_passed[window])
-            consents = {self.members[tags.member].consent_before(at)
-                        for at in (final_at, waited)}
+            until = waited if waited > final_at else final_at - 1
+            consents = self.members[tags.member].consents_from(final_at, until)
             result.add(key, rows.window_fields(steps, direction, consents == {"member"}))
             if len(consents) > 1:
                 result.doubtful[key].add("final")
+            if not all(step.is_lost_certain for step in steps):
+                result.doubtful[key].add("lost")
 
     def write_bouts(self, result):
         for bout in self.bouts:

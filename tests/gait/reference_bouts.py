@@ -159,6 +159,7 @@ class Cusum:
         self.runs = {"up": [], "down": []}  # limited d since that sum was 0 last
         self.sums = {"up": Fraction(0), "down": Fraction(0)}
         self.resting = None  # values since the slip, while the metric rests
+        self.hold_off = None  # hold_off_steps as it was at the slip
         self.near_limit = False  # it was once
 
     def limits(self, settings):
@@ -175,7 +176,7 @@ class Cusum:
 
     def rest(self, value, settings):
         drift, _threshold = self.limits(settings)
-        count = settings["slip"]["hold_off_steps"]
+        count = self.hold_off
         self.resting.append(value)
         if len(self.resting) < count:
             return
@@ -210,7 +211,7 @@ class Cusum:
             self.runs[sign].append(limited)
             if self.sums[sign] > threshold:
                 found = sign, sum(self.runs[sign]) / len(self.runs[sign])
-                self.resting = []
+                self.resting, self.hold_off = [], settings["slip"]["hold_off_steps"]
                 return found
         return None
 
@@ -278,7 +279,7 @@ class Walk:
         self.last = step
         if self.bout is not None:
             self.is_shown_open = True
-        if self.bout is not None and step.travel == self.bout.direction:
+        if self.bout is not None and step.direction == self.bout.direction:
             self.count_strays()
             self.settle(step, settings)
             return
@@ -294,24 +295,24 @@ class Walk:
         self.unsettled = []
 
     def count_strays(self):
-        self.bout.strays += sum(step.travel in BOUT_DIRECTIONS for step in self.unsettled)
+        self.bout.strays += sum(step.direction in BOUT_DIRECTIONS for step in self.unsettled)
         self.unsettled = []
 
     def confirming(self, settings):
         """The steps that confirm the last one's direction, or none."""
-        direction, run = self.unsettled[-1].travel, []
+        direction, run = self.unsettled[-1].direction, []
         if direction not in BOUT_DIRECTIONS:
             return run
         for step in reversed(self.unsettled):
-            if step.travel == direction:
+            if step.direction == direction:
                 run.append(step)
-            elif step.travel in BOUT_DIRECTIONS:
+            elif step.direction in BOUT_DIRECTIONS:
                 break
         return run[::-1] if len(run) >= settings["direction_confirm_steps"] else []
 
     def begin(self, steps, settings):
         self.end()
-        direction, candidate = steps[0].travel, None
+        direction, candidate = steps[0].direction, None
         if direction == "F" and self.back is not None and self.back.partner is None:
             after = steps[0].time - self.back.steps[-1].time
             candidate = self.back if after <= settings["carry_over_gap_s"] * 1000 else None

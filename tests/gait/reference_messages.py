@@ -229,7 +229,7 @@ LOST_MAX = 4096
 class Boot:
     def __init__(self):
         self.seen, self.highest, self.clock = set(), None, UpClock()
-        self.heard, self.uses_up = None, False
+        self.heard, self.uses_up, self.may_be_forgotten = None, False, False
         self.latest = None  # event time among its accepted events
 
     def mark(self, seq):

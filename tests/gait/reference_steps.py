@@ -10,6 +10,7 @@ from collections import deque
 
 PASSED_KEPT = 64  # steps that passed and may still be joined, live and stored each
 WAITING_MAX = 512
+TIMED_MAX = 4  # events of a step whose own times are remembered
 TIME_RANGE, STRIDE_RANGE = (140, 2200), (300, 3000)
 MISSED_WITHIN_MS = 3000
 PREFERRED_KIND = {"contact_ms": "foot", "step_mm": "foot", "stride_mm": "foot",
@@ -36,13 +37,9 @@ class Step:
         self.time, self.number, self.arrival = event.time, number, arrival
         self.tags = self.window = self.previous = None
         self.stored, self.late, self.lost, self.is_added = False, False, 0, False
-        self.values, self.side, self.travel = {}, "U", "X"
+        self.is_lost_certain = True  # its boot was remembered for certain
+        self.values, self.side, self.direction = {}, "U", "X"
         self.step_time, self.exact, self.length, self.missed = None, False, None, False
-
-    @property
-    def direction(self):
-        """The letter that the step itself carries."""
-        return self.events[0].direction
 
     def __lt__(self, other):
         return (self.time, self.number) < (other.time, other.number)
@@ -56,7 +53,10 @@ class Step:
 
     def time_of(self, device):
         """The device's own time of this step, or None."""
-        return next((event.time for event in self.events if event.device == device), None)
+        return next((event.time for event in self.timed() if event.device == device), None)
+
+    def timed(self):
+        return self.events[:TIMED_MAX]
 
     def value(self, name):
         having = [event for event in self.events if name in event.fields]
@@ -68,8 +68,8 @@ class Step:
         names = {name for event in self.events for name in event.fields}
         self.values = {name: self.value(name) for name in names}
         self.side, self.is_added = self.foot, True
-        self.travel = next((event.direction for event in self.events if event.direction != "X"),
-                           "X")
+        told = [event.direction for event in self.events if event.direction != "X"]
+        self.direction = told[0] if told else "X"
         if "step_mm" in self.values:
             self.length = 2 * self.values["step_mm"]
         elif "stride_mm" in self.values:
@@ -105,14 +105,14 @@ def same_known_foot(step, previous):
 
 class Timing:
     """A step's time: the first rule that applies. `feet`: (device, foot) → the device's own time of
-    the last step that passed in order with that event."""
+    its last such event in a step that passed in order."""
 
     def __init__(self):
         self.feet = {}
 
     def remember(self, step):
         """A step that passed in order."""
-        for event in step.events:
+        for event in step.timed():
             if event.foot != "U":
                 self.feet[event.device, event.foot] = event.time
 
@@ -131,7 +131,7 @@ class Timing:
         """The first event whose device reported the previous step, too."""
         if not step.previous:
             return None
-        return next((event for event in step.events
+        return next((event for event in step.timed()
                      if step.previous.time_of(event.device) is not None), None)
 
     def by_one_device(self, step):
@@ -140,7 +140,7 @@ class Timing:
 
     def by_same_foot(self, step):
         """Half the time since that device saw that foot."""
-        for event in step.events:
+        for event in step.timed():
             earlier = self.feet.get((event.device, event.foot))
             if earlier is not None:
                 duration = event.time - earlier
