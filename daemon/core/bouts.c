@@ -116,9 +116,7 @@ bool bs_bouts_settle(struct bs_bouts *b, struct bs_bout_member *m, struct bs_wal
     if (m->any && m->last_ms + b->settings->bout_gap_ms >= settled.ms)
         return false;
     bs_bouts_end(b, m, effects);
-    if (m->any && m->last_ms + BS_VISIT_GAP_MS < settled.ms) {
-        bs_carry_begin_visit(&m->carry);
-        m->any = false;
-    }
+    if (m->any && m->last_ms + BS_VISIT_GAP_MS < settled.ms)
+        bs_carry_tell_habit(&m->carry);
     return true;
 }

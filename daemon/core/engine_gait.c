@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 /* A notice that is older says nothing any more. */
-#define FEEDBACK_MAX_AGE_MS 5000
+#define FEEDBACK_MAX_AGE_S 5
 
 static void begin_bout(void *context, void *owner)
 {
@@ -55,7 +55,8 @@ static void send_feedback(struct bs_engine *e, struct bs_slice device, struct bs
     bs_buffer_add(&e->topic, device);
     if (e->topic.failed)
         return;
-    struct bs_publication p = {.topic = bs_buffer_slice(&e->topic), .payload = payload};
+    struct bs_publication p = {
+        .topic = bs_buffer_slice(&e->topic), .payload = payload, .expiry_s = FEEDBACK_MAX_AGE_S};
     e->effects->publish(e->effects->context, &p);
 }
 
@@ -88,7 +89,7 @@ static void note_slip(void *context, void *owner, const struct bs_slip_news *new
     bs_summaries_count(e->summaries, news->summary, BS_SUMMARY_SLIPS, e->now);
     if (news->named)
         bs_live_note_slip(e->live, &m->live, bs_slip_metric_name(news->metric), news->time_ms);
-    bool fresh = bs_engine_wall(e).ms - news->time_ms <= FEEDBACK_MAX_AGE_MS;
+    bool fresh = bs_engine_wall(e).ms - news->time_ms <= FEEDBACK_MAX_AGE_S * 1000;
     if (bs_config_settings(e->config)->feedback && news->named && fresh)
         give_feedback(e, m, news);
 }

@@ -169,10 +169,12 @@ void bs_engine_restart_order(struct bs_engine *e)
     bs_roster_each_member(e->roster, restart, e);
 }
 
-/* What no step that is still accepted can go on with. */
+/* What no step that is still accepted, or waits, can go on with. */
 static void quieten(void *context, struct bs_member *m)
 {
     struct bs_engine *e = context;
+    if (m->order && bs_order_waiting(m->order) > 0)
+        return;
     bool still = !m->bouts || bs_bouts_settle(e->bouts, m->bouts, bs_engine_settled(e), e->effects);
     if (still && m->order && !m->windows.rows[0] && !m->windows.rows[1]) {
         bs_order_free(m->order);

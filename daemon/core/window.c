@@ -197,6 +197,7 @@ uint32_t bs_windows_hold(struct bs_windows *w, struct bs_window_member *m,
     struct bs_row *r = bs_row_at(w, index);
     if (is_full(r))
         bs_rows_set_aside(w, r);
+    w->overdue_ready -= r->frame->overdue && r->frame->held == 0;
     r->held++;
     r->frame->held++;
     m->recent = index;

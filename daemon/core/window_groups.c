@@ -8,9 +8,9 @@
 
 #define MEMBERS_ROOM_FIRST 64u
 
-static bool reserve_values(struct bs_windows *w)
+static bool reserve_values(struct bs_windows *w, uint32_t members, uint32_t retentions)
 {
-    uint32_t need = w->members_room + w->largest_retentions;
+    uint32_t need = members + retentions;
     if (need <= w->values_room)
         return true;
     double *values = realloc(w->values, 2 * need * sizeof *values);
@@ -30,8 +30,10 @@ bool bs_groups_reserve(struct bs_windows *w)
     if (!members)
         return false;
     w->members = members;
+    if (!reserve_values(w, room, w->largest_retentions))
+        return false;
     w->members_room = room;
-    return reserve_values(w);
+    return true;
 }
 
 static uint32_t find_group(const struct bs_windows *w, const struct bs_tags *tags,
@@ -167,11 +169,9 @@ static struct bs_group_retention *add_retention(struct bs_windows *w, uint32_t r
 {
     struct bs_row *group = bs_row_at(w, row);
     if (group->group.retention_count == w->largest_retentions) {
-        w->largest_retentions++;
-        if (!reserve_values(w)) {
-            w->largest_retentions--;
+        if (!reserve_values(w, w->members_room, w->largest_retentions + 1))
             return NULL;
-        }
+        w->largest_retentions++;
     }
     struct bs_group_retention *r = malloc(sizeof *r);
     if (!r)

@@ -121,8 +121,10 @@ def test_withdrawn_in_class(case):
         operator.accept_all([("member", name, member(name)) for name in [*OTHERS, *LEAVERS]])
         # A bad document of somebody with a name, for the log and the answers.
         operator.push("member", "other-0", member("other-0") | {"alias": ALIAS + "\\"})
+        # Every step still waits for its order when a consent is withdrawn.
         operator.accept("settings", "site", {
-            "refresh_s": 60, "fuse_ms": 0, "allowed_lateness_s": lateness_s(window, 7)})
+            "refresh_s": 60, "reorder_ms": 10_000, "fuse_ms": 0,
+            "allowed_lateness_s": lateness_s(window, 7)})
         walk = Walk(broker, daemon, window)
         withdraw(walk, operator, points, broker, daemon)
         killed = len(writes_of(points, "leaver-killed"))

@@ -11,7 +11,7 @@ import signal
 import time
 
 from harness import Skip, expect, expect_true, now_ms, step_json
-from points import PointsFile
+from points import PointsFile, parse
 from processes import wait_until
 from servers import Influx, Victoria, find_program
 
@@ -19,16 +19,19 @@ DAY_MS = 86_400_000
 
 
 class Written:
-    """The daemon's local file: every line it made, and the newest row of each key."""
+    """The daemon's local file at this moment: every line it made, and the newest row of each key."""
 
     def __init__(self, daemon):
-        self.path = daemon.sections["output"]["file"]
-
-    def lines(self):
-        return self.path.read_text().splitlines()
+        self.lines = list(PointsFile(daemon.sections["output"]["file"]).lines())
 
     def rows(self, measurement):
-        return PointsFile(self.path).rows(measurement)
+        return list(dict(map(parse, self.of(measurement))).values())
+
+    def of(self, measurement):
+        return [line for line in self.lines if line.startswith(measurement + ",")]
+
+    def has_open_bouts(self):
+        return any(row["open"] for row in self.rows("gait_bout"))
 
 
 def influx_with(case, **changes):
@@ -61,9 +64,11 @@ def start_daemon(case, broker, target, name="backstepd", **influxdb):
 
 
 def welcome(broker, *daemons):
-    """Guests are welcome, and rows come every second."""
+    """Guests are welcome. Rows come every second, of steps that wait for nothing; of bouts too,
+    which end as soon as nobody walks."""
     for daemon in daemons:
-        daemon.settings(broker, refresh_s=1, stored_lateness_s=604_800)
+        daemon.settings(broker, refresh_s=1, reorder_ms=0, stored_lateness_s=604_800,
+                        bout_min_steps=2, bout_gap_ms=500)
 
 
 def walk(broker, daemon, devices, seconds, every_s=0.25):
@@ -93,12 +98,13 @@ def fresh_document(broker, daemon):
 
 
 def settle(broker, daemon):
-    """A document with nothing waiting, and as many lines as it is about."""
+    """(a document with nothing waiting, the file that it is about): all bouts are over."""
     def settled():
-        before = len(Written(daemon).lines())
+        before = len(Written(daemon).lines)
         document = fresh_document(broker, daemon)
-        return document["outbox"]["points"] == 0 and before == len(Written(daemon).lines()) \
-            and document
+        written = Written(daemon)
+        return document["outbox"]["points"] == 0 and before == len(written.lines) \
+            and not written.has_open_bouts() and (document, written)
 
     return wait_until(settled, 20, "all is delivered", pause=0.5)
 
@@ -108,9 +114,9 @@ def expect_outbox(document, written, dead_letters=0, points_expired=0):
     outbox = document["outbox"]
     expect({name: outbox[name] for name in
             ("points", "delivered", "dropped", "dead_letters", "points_expired")},
-           {"points": 0, "delivered": len(written.lines()) - dead_letters - points_expired,
+           {"points": 0, "delivered": len(written.lines) - dead_letters - points_expired,
             "dropped": 0, "dead_letters": dead_letters, "points_expired": points_expired},
-           f"the outbox of {len(written.lines())} lines; {document['influxdb']}")
+           f"the outbox of {len(written.lines)} lines; {document['influxdb']}")
 
 
 def letters(daemon):
@@ -121,18 +127,27 @@ def letters(daemon):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+GAIT = ("gait_window", "gait_bout")
+
+
+def by_key(measurement, rows):
+    return {(measurement, row["member"], row["direction"], row["time"]): row for row in rows}
+
+
 def stored_rows(influx, policy=None):
-    """gait_window as the database has it, by member, direction and window."""
-    place = f'"{policy}".gait_window' if policy else "gait_window"
-    return {(row["member"], row["direction"], row["time"]): row
-            for row in influx.rows(f"SELECT * FROM {place}")}
+    """Windows and bouts as the database has them, by measurement, member, direction and time."""
+    found = {}
+    for name in GAIT:
+        place = f'"{policy}".{name}' if policy else name
+        found |= by_key(name, influx.rows(f"SELECT * FROM {place}"))
+    return found
 
 
 def row_differences(influx, written, wanted=lambda row: True, policy=None):
     """Where the newest rows of the file that are wanted are not what the database has."""
-    expected = {(row["member"], row["direction"], row["time"]): row
-                for row in written.rows("gait_window") if wanted(row)}
-    found = stored_rows(influx, policy)
+    expected, found = {}, stored_rows(influx, policy)
+    for name in GAIT:
+        expected |= by_key(name, filter(wanted, written.rows(name)))
     differences = sorted(str(key) for key in found.keys() ^ expected.keys())
     for key, row in expected.items():
         differences += [f"{key}: {name} is {found[key].get(name)}, must be {row[name]}"
@@ -142,7 +157,8 @@ def row_differences(influx, written, wanted=lambda row: True, policy=None):
 
 
 def expect_rows(influx, written, wanted=lambda row: True, policy=None):
-    expect_true(written.rows("gait_window"), "rows of gait_window in the file")
+    for name in GAIT:
+        expect_true(written.rows(name), f"rows of {name} in the file")
     expect(row_differences(influx, written, wanted, policy), [], "rows that differ")
 
 
@@ -155,17 +171,20 @@ def test_bad_lines(case):
     devices = {f"plain-{n}": {"step_ms": 550} for n in range(5)}
     devices |= {f"odd-{n}": {"step_ms": 550, "contact_ms": 700} for n in range(3)}
     walk(broker, daemon, devices, 2.2)
-    document = settle(broker, daemon)
-    written, found = Written(daemon), letters(daemon)
-    bad = [line for line in written.lines() if re.search("[ ,]contact_ms=", line)]
+    document, written = settle(broker, daemon)
+    found = letters(daemon)
+    bad = [line for line in written.of("gait_window") if re.search("[ ,]contact_ms=", line)]
     expect_true(len(bad) >= 4, f"rows with the field: {len(bad)}")
+    expect(sorted({"contact_ms" in row for row in written.rows("gait_bout")}), [False, True],
+           "bouts with the field, and without it")
     expect(sorted(letter["line"] for letter in found), sorted(bad), "dead letters")
     expect([letter for letter in found if set(letter) != {"time", "message", "line"} or
             "field type conflict" not in letter["message"]], [], "letters of another kind")
     expect_outbox(document, written, dead_letters=len(bad))
     expect(document["influxdb"], {"state": "ok", "error": ""}, "what is said of the database")
     influx.statement("DELETE FROM gait_window WHERE member = 'other'")
-    expect_rows(influx, written, lambda row: "contact_ms" not in row)
+    expect_rows(influx, written,
+                lambda row: row["measurement"] == "gait_bout" or "contact_ms" not in row)
     first_minute = daemon.log_text().partition("read again")[0].splitlines()
     said = [line for line in first_minute if "dead-letters.jsonl" in line]
     expect(len(said), 1, f"lines in the log about letters: {said}")
@@ -206,7 +225,7 @@ def test_refusals(case):
     for _, _, mend in rows.values():
         mend()
     for name, daemon in daemons.items():
-        expect_outbox(settle(broker, daemon), Written(daemon))
+        expect_outbox(*settle(broker, daemon))
         expect(letters(daemon), [], f"{name}: dead letters")
     influx.statement("DELETE FROM gait_window WHERE member =~ /^m/")
     expect_rows(influx, Written(daemons["no-value"]))
@@ -226,9 +245,8 @@ def test_older_than_is_kept(case):
             client.publish(daemon.topic("device/pod-1/steps"), step_json(
                 1, n, dir="B", t=now_ms() - 3 * DAY_MS + n * 5000, stored=True))
     walk(broker, daemon, {"pod-2": {}}, 2)
-    document = settle(broker, daemon)
-    written = Written(daemon)
-    expired = [line for line in written.lines() if ",stored=1" in line]
+    document, written = settle(broker, daemon)
+    expired = [line for line in written.lines if ",stored=1" in line]
     expect_true(len(expired) >= 10, f"rows of stored steps: {len(expired)}")
     expect_outbox(document, written, points_expired=len(expired))
     expect(letters(daemon), [], "dead letters")
@@ -240,8 +258,7 @@ def test_too_large(case):
     broker, influx = case.broker(), influx_with(case, http="max-body-size = 4000\n")
     daemon = start_daemon(case, broker, influx, gzip="no")
     walk(broker, daemon, {f"pod-{n}": {"step_ms": 550, "contact_ms": 700} for n in range(40)}, 2)
-    document = settle(broker, daemon)
-    written = Written(daemon)
+    document, written = settle(broker, daemon)
     expect_outbox(document, written)
     expect_true("HTTP 413" in daemon.log_text(), "the server said that it was too large")
     expect_rows(influx, written)
@@ -257,9 +274,9 @@ def test_no_stale_row(case):
         walk(broker, daemon, {f"pod-{n}": {"step_ms": 500} for n in range(20)}, 1.2)
         influx.thaw()
     wait_until(lambda: "once more" in daemon.log_text(), 30, "what had no answer goes once more")
-    written = Written(daemon)
-    wait_until(lambda: not row_differences(influx, written), 10, "the newest rows stand")
-    expect_outbox(settle(broker, daemon), written)
+    wait_until(lambda: not row_differences(influx, Written(daemon)), 10, "the newest rows stand")
+    document, written = settle(broker, daemon)
+    expect_outbox(document, written)
     expect_rows(influx, written)
 
 
@@ -289,6 +306,6 @@ def test_another_reader(case):
     welcome(broker, *daemons)
     for daemon in daemons:
         walk(broker, daemon, {f"pod-{n}": {"step_ms": 550} for n in range(10)}, 1.5)
-        document = settle(broker, daemon)
-        expect_outbox(document, Written(daemon))
-        expect_victoria(victoria, Written(daemon), daemon.site)
+        document, written = settle(broker, daemon)
+        expect_outbox(document, written)
+        expect_victoria(victoria, written, daemon.site)

@@ -39,7 +39,7 @@ def test_neighbours_come_later(case):
     daemon.wait_online(broker, 60)
     wait_until(lambda: str(influx.port) in daemon.log_text(), 15,
                "it says, before anybody walks, that there is no InfluxDB")
-    daemon.settings(broker, refresh_s=1)
+    daemon.settings(broker, refresh_s=1, reorder_ms=0)  # so that its row is soon to be delivered
     with broker.client() as client:
         client.publish(daemon.topic("device/pod-1/steps"), step_json(1, 1, dir="F"))
     time.sleep(4)

@@ -181,9 +181,8 @@ def expect_rows(influx, expected):
         expect_row(found[key], row, key)
 
 
-def replay(case, file):
+def replay(case, path):
     """(table, truth, influx, books) of a recording that has gone through the whole line."""
-    path = data_folder() / file
     broker, influx, daemon = case.line({"allowed_lateness_s": 3600})
     truth = case.send("replay", broker, daemon, path, speed=0).wait()
     wait_for_totals(influx, guest_totals(truth), 60, daemon)
@@ -192,8 +191,8 @@ def replay(case, file):
     return read_table(path), truth, influx, books
 
 
-def check(case, file):
-    table, truth, influx, books = replay(case, file)
+def check(case, path):
+    table, truth, influx, books = replay(case, path)
     expected, outside = expected_rows(table, truth)
     expect_rows(influx, expected)
     expect(books["steps_received"], len(table), "steps in the books")
@@ -204,13 +203,33 @@ def check(case, file):
 
 
 def test_long_walk(case):
-    table, _influx, books = check(case, "long_walk.csv")
+    table, _influx, books = check(case, data_folder() / "long_walk.csv")
     expect(len(table), 24_148, "rows of long_walk.csv")
     expect(books["field_out_of_range"], 15, "strides out of range")
 
 
 def test_backward_walk(case):
-    _table, influx, _books = check(case, "backward_walk.csv")
+    _table, influx, _books = check(case, data_folder() / "backward_walk.csv")
     by_direction = {row["direction"]: row["mean"] for row in influx.rows(
         "SELECT mean(foot_pitch_deg) FROM gait_window GROUP BY direction")}
     expect_true(by_direction["B"] < 0 < by_direction["F"], f"toe first backwards: {by_direction}")
+
+
+def without_times(case, path, unseen):
+    """The recording of a poorer device: when and which foot is all it knows of time, and some steps
+    it does not see at all."""
+    table = [row for number, row in enumerate(read_table(path)) if not unseen(number)]
+    poorer = case.folder / path.name
+    with open(poorer, "w", newline="") as file:
+        writer = csv.DictWriter(file, table[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({**row, "step_ms": "", "stride_ms": ""} for row in table)
+    return poorer
+
+
+def test_times_from_differences(case):
+    """Alternating feet give each step its time; where one step is unseen, half the stride does."""
+    poorer = without_times(case, data_folder() / "backward_walk.csv", lambda n: n % 5 == 3)
+    _table, influx, _books = check(case, poorer)
+    (row,) = influx.rows("SELECT sum(missed) AS missed, sum(steps) AS steps FROM gait_window")
+    expect_true(50 <= row["missed"] < row["steps"] / 4, f"steps, and those missed: {row}")

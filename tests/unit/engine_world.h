@@ -96,7 +96,8 @@ __attribute__((format(printf, 3, 4))) static inline void world_step(struct world
     world_say_text(w, topic, payload);
 }
 
-/* Lets time pass as the shell does: a tick record at each deadline, rounded up to 100 ms. */
+/* Lets time pass as the shell does: a tick record at each deadline, rounded up to 100 ms, but for
+ * the last. */
 static inline void world_wait(struct world *w, int64_t ms)
 {
     int64_t until = w->tick + ms;
@@ -105,6 +106,7 @@ static inline void world_wait(struct world *w, int64_t ms)
         if (due > until)
             break;
         int64_t rounded = due - due % 100 + 100;
+        rounded = rounded < until ? rounded : until;
         w->tick = rounded > w->tick ? rounded : w->tick;
         world_fold(w, BS_RECORD_TICK, 0, (struct bs_slice){0});
     }

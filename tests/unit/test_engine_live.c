@@ -77,7 +77,7 @@ static void a_class_has_a_board(void **state)
                         "tue  {\"t\":1795716005100,\"group\":\"tue\",\"drill\":\"back-twenty\","
                         "\"phase\":\"carry over\",\"members\":[" RUTH "5.7}]}\n");
     walk(&w, "belt");
-    world_wait(&w, 2000);
+    world_wait(&w, 2100);
     assert_non_null(strstr(published(&w), "\"members\":[" RUTH "7.8}," IDA "2.7}]}"));
     /* A coach's word is followed as fast as any change. */
     say(&w, "drill/back-twenty", "{\"phases\":[{\"name\":\"free\",\"direction\":\"N\"}]}");

@@ -1,7 +1,7 @@
 /* Random documents between random steps, held against what the interface promises whatever comes:
  * whose a step is, that it stands in one row of windows and in one of its session, that final is
- * final, and that no row and no board with a member's name is written without that member's consent.
- * Twice with another key of the hash tables: the same bytes. */
+ * final, and that no row and no board with a member's name is written without that member's
+ * consent. Twice with another key of the hash tables: the same bytes. */
 #include "backstep/base/random.h"
 #include "backstep/core/kinds.h"
 #include "engine_world.h"

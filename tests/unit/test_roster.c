@@ -193,6 +193,159 @@ static void the_clocks_witnesses_are_of_the_last_minute(void **state)
     end(&g);
 }
 
+/* Slots. */
+
+static int slot_of(struct bs_device *d, bool *ret_fresh)
+{
+    int slot = bs_device_slot(d, ret_fresh);
+    assert_true(slot < (int)BS_WORN_MAX);
+    return slot;
+}
+
+static struct bs_device *wear(struct gym *g, struct bs_member *m, int number)
+{
+    char id[16];
+    snprintf(id, sizeof id, "pod%d", number);
+    return add(g, id, m);
+}
+
+static void a_device_keeps_its_slot(void **state)
+{
+    (void)state;
+    struct gym g;
+    begin(&g);
+    struct bs_member *m = bs_roster_make_member(g.roster, BS_SLICE("m1"));
+    struct bs_device *pod = wear(&g, m, 0), *belt = wear(&g, m, 1);
+    bool fresh;
+    int first = slot_of(pod, &fresh);
+    assert_true(first >= 0 && fresh);
+    int second = slot_of(belt, &fresh);
+    assert_true(second >= 0 && second != first && fresh);
+    assert_int_equal(slot_of(pod, &fresh), first);
+    assert_false(fresh);
+    bs_roster_set_wearer(g.roster, pod, m); /* who wears it already */
+    assert_int_equal(slot_of(pod, &fresh), first);
+    assert_false(fresh);
+    end(&g);
+}
+
+/* The 33rd has none until another's is given back, by whatever way. */
+static void slots_are_bounded(void **state)
+{
+    (void)state;
+    struct gym g;
+    begin(&g);
+    struct bs_member *m = bs_roster_make_member(g.roster, BS_SLICE("m1"));
+    struct bs_device *devices[BS_WORN_MAX];
+    uint32_t seen = 0;
+    bool fresh;
+    for (int i = 0; i < (int)BS_WORN_MAX; i++) {
+        devices[i] = wear(&g, m, i);
+        int slot = slot_of(devices[i], &fresh);
+        assert_true(slot >= 0 && fresh && !(seen >> slot & 1));
+        seen |= 1u << slot;
+    }
+    struct bs_device *another = wear(&g, m, 99);
+    assert_true(slot_of(another, &fresh) < 0 && !fresh);
+    assert_true(slot_of(another, &fresh) < 0);
+    int freed = slot_of(devices[7], &fresh);
+    bs_roster_set_wearer(g.roster, devices[7], NULL);
+    assert_int_equal(slot_of(another, &fresh), freed);
+    assert_true(fresh);
+    struct bs_member *other = bs_roster_make_member(g.roster, BS_SLICE("m2"));
+    bs_roster_set_wearer(g.roster, devices[7], other); /* whose slots are all free */
+    assert_true(slot_of(devices[7], &fresh) >= 0 && fresh);
+    bs_roster_set_wearer(g.roster, devices[7], m);
+    assert_true(slot_of(devices[7], &fresh) < 0);
+    end(&g);
+}
+
+/* What was in a step a moment ago stays out of the way: a slot comes again after all others. */
+static void slots_are_given_in_turn(void **state)
+{
+    (void)state;
+    struct gym g;
+    begin(&g);
+    struct bs_member *m = bs_roster_make_member(g.roster, BS_SLICE("m1")),
+                     *other = bs_roster_make_member(g.roster, BS_SLICE("m2"));
+    struct bs_device *belt = wear(&g, m, 0), *pod = wear(&g, m, 1);
+    bool fresh;
+    int of_belt = slot_of(belt, &fresh);
+    uint32_t seen = 1u << of_belt;
+    for (unsigned i = 1; i < BS_WORN_MAX; i++) {
+        int slot = slot_of(pod, &fresh);
+        assert_true(fresh && !(seen >> slot & 1));
+        seen |= 1u << slot;
+        bs_roster_set_wearer(g.roster, pod, other);
+        slot_of(pod, &fresh);
+        bs_roster_set_wearer(g.roster, pod, m);
+    }
+    assert_int_equal(seen, UINT32_MAX);
+    int again = slot_of(pod, &fresh);
+    assert_true(again >= 0 && again != of_belt && fresh);
+    end(&g);
+}
+
+static void a_forgotten_device_gives_its_slot_back(void **state)
+{
+    (void)state;
+    struct gym g;
+    begin(&g);
+    static const struct bs_member_document document;
+    struct bs_member *m = bs_roster_make_member(g.roster, BS_SLICE("m1"));
+    bool fresh;
+    m->document = &document; /* she stays */
+    for (int i = 0; i < (int)BS_WORN_MAX; i++)
+        slot_of(wear(&g, m, i), &fresh);
+    assert_int_equal(m->slots, UINT32_MAX);
+    sweep_at(&g, DAY_MS);
+    assert_int_equal(bs_roster_devices(g.roster), 0);
+    assert_int_equal(m->slots, 0);
+    end(&g);
+}
+
+/* A member goes when nobody needs it: with an order, or what else the engine holds, it is not
+ * quiet. */
+static void a_member_stays_until_it_is_quiet(void **state)
+{
+    (void)state;
+    struct gym g;
+    begin(&g);
+    struct bs_member *m = bs_roster_make_member(g.roster, BS_SLICE("m1"));
+    assert_true(m->quiet && m->timer_ms == INT64_MAX && m->timers == 0 && m->slots == 0);
+    m->quiet = false;
+    sweep_at(&g, DAY_MS);
+    assert_int_equal(bs_roster_members(g.roster), 1);
+    m->quiet = true;
+    sweep_at(&g, DAY_MS);
+    assert_int_equal(bs_roster_members(g.roster), 0);
+    end(&g);
+}
+
+static void count_released(void *context, struct bs_member *m)
+{
+    assert_non_null(m);
+    ++*(int *)context;
+}
+
+static void whoever_goes_is_released_once(void **state)
+{
+    (void)state;
+    int released = 0;
+    struct gym g;
+    begin(&g);
+    bs_roster_free(g.roster);
+    struct bs_member_release release = {&released, count_released};
+    g.roster = bs_roster_new(BS_SLICE("gym"), &release);
+    assert_non_null(g.roster);
+    bs_roster_make_member(g.roster, BS_SLICE("m1"));
+    bs_roster_make_member(g.roster, BS_SLICE("m2"))->quiet = false;
+    sweep_at(&g, 0);
+    assert_int_equal(released, 1);
+    end(&g);
+    assert_int_equal(released, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +356,12 @@ int main(void)
         cmocka_unit_test(boots_are_bounded_and_make_room),
         cmocka_unit_test(devices_of_nobody_are_bounded),
         cmocka_unit_test(the_clocks_witnesses_are_of_the_last_minute),
+        cmocka_unit_test(a_device_keeps_its_slot),
+        cmocka_unit_test(slots_are_bounded),
+        cmocka_unit_test(slots_are_given_in_turn),
+        cmocka_unit_test(a_forgotten_device_gives_its_slot_back),
+        cmocka_unit_test(a_member_stays_until_it_is_quiet),
+        cmocka_unit_test(whoever_goes_is_released_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Windows by themselves: consent, who is withheld, what is written when, the bounds. */
+/* Windows by themselves: consent, who is withheld, what is written when, the bounds, what waits. */
 #include "windows_world.h"
 
 #include <string.h>
@@ -258,6 +258,172 @@ static void live_rows_of_a_member_are_bounded(void **state)
     world_end(&w);
 }
 
+/* Steps that still wait. */
+
+static void a_window_is_not_final_while_a_step_waits(void **state)
+{
+    (void)state;
+    struct world w;
+    struct member ruth, ida;
+    world_begin(&w);
+    begin_member(&ruth, "ruth", "none");
+    begin_member(&ida, "ida", "none");
+    struct world_step step = forward(&w);
+    struct world_held held = world_hold(&w, &ruth.windows, ruth.named, &step);
+    world_add(&w, &ida.windows, ida.named, step);
+    world_wait(&w, WORLD_SIZE);
+    assert_rows(&w, "ida F 1 open 0\n");
+    world_wait(&w, WORLD_LATENESS - 1);
+    assert_false(bs_windows_too_late(w.windows, WORLD_NOW, false));
+    world_wait(&w, 50000);
+    assert_true(bs_windows_too_late(w.windows, WORLD_NOW, false));
+    assert_rows(&w, "");
+    assert_true(bs_windows_wall_deadline(w.windows).ms == BS_NEVER_MS);
+    world_pass(&w, &held);
+    assert_true(bs_windows_wall_deadline(w.windows).ms <= w.now);
+    world_wait(&w, 0);
+    assert_rows(&w, "ida F 1 final 0\nruth F 1 final 0\n");
+    assert_int_equal(bs_windows_open_rows(w.windows), 0);
+    assert_true(bs_windows_wall_deadline(w.windows).ms == BS_NEVER_MS);
+    end_member(&ruth);
+    end_member(&ida);
+    world_end(&w);
+}
+
+static void a_step_that_waits_is_in_no_row(void **state)
+{
+    (void)state;
+    struct world w;
+    struct member ruth;
+    world_begin(&w);
+    begin_member(&ruth, "ruth", "none");
+    struct world_step step = forward(&w);
+    struct world_held first = world_hold(&w, &ruth.windows, ruth.named, &step),
+                      second = world_hold(&w, &ruth.windows, ruth.named, &step);
+    assert_int_equal(first.row, second.row);
+    assert_ptr_equal(bs_windows_tags(w.windows, first.row), ruth.named);
+    assert_int_equal(bs_windows_open_rows(w.windows), 1);
+    assert_true(bs_windows_tick_deadline(w.windows).ms == BS_NEVER_MS);
+    world_wait(&w, 1000);
+    world_pass(&w, &second);
+    world_wait(&w, WORLD_REFRESH);
+    assert_rows(&w, "ruth F 1 open 0\n");
+    world_wait(&w, WORLD_SIZE);
+    world_pass(&w, &first);
+    world_wait(&w, WORLD_REFRESH);
+    assert_rows(&w, "ruth F 2 open 0\n");
+    world_wait(&w, WORLD_LATENESS);
+    assert_rows(&w, "ruth F 2 final 0\n");
+    end_member(&ruth);
+    world_end(&w);
+}
+
+/* Several windows wait at once; each is final when its own steps are in. */
+static void windows_that_wait_are_final_each_by_itself(void **state)
+{
+    (void)state;
+    struct world w;
+    struct member ruth;
+    struct world_held held[3];
+    world_begin(&w);
+    begin_member(&ruth, "ruth", "none");
+    for (int i = 0; i < 3; i++) {
+        struct world_step step = forward(&w);
+        step.time_ms += i * WORLD_SIZE;
+        held[i] = world_hold(&w, &ruth.windows, ruth.named, &step);
+        world_add(&w, &ruth.windows, ruth.named, step);
+    }
+    world_wait(&w, WORLD_LATENESS + 4 * WORLD_SIZE);
+    world_lines(&w);
+    world_pass(&w, &held[1]);
+    world_wait(&w, 0);
+    assert_rows(&w, "ruth F 2 final 10000\n");
+    world_pass(&w, &held[0]);
+    world_wait(&w, 0);
+    assert_rows(&w, "ruth F 2 final 0\n");
+    world_pass(&w, &held[2]);
+    world_wait(&w, 0);
+    assert_rows(&w, "ruth F 2 final 20000\n");
+    end_member(&ruth);
+    world_end(&w);
+}
+
+/* A longer lateness takes steps again into a window that still waits, be it the moment before it is
+ * final. */
+static void a_window_that_waits_takes_steps_under_a_longer_lateness(void **state)
+{
+    (void)state;
+    for (int ready = 0; ready < 2; ready++) {
+        struct world w;
+        struct member ruth;
+        world_begin(&w);
+        begin_member(&ruth, "ruth", "none");
+        struct world_step step = forward(&w);
+        struct world_held held = world_hold(&w, &ruth.windows, ruth.named, &step);
+        world_wait(&w, WORLD_SIZE + WORLD_LATENESS);
+        bs_windows_set_lateness(w.windows, 2 * WORLD_LATENESS, 0);
+        if (ready)
+            world_pass(&w, &held);
+        struct world_held second = world_hold(&w, &ruth.windows, ruth.named, &step);
+        world_add(&w, &ruth.windows, ruth.named, step);
+        world_wait(&w, 0);
+        assert_rows(&w, "");
+        world_pass(&w, &second);
+        if (!ready)
+            world_pass(&w, &held);
+        world_wait(&w, 0);
+        assert_rows(&w, "ruth F 3 final 0\n");
+        assert_true(bs_windows_too_late(w.windows, WORLD_NOW, false));
+        end_member(&ruth);
+        world_end(&w);
+    }
+}
+
+/* The clock is stepped when all that waited has passed: what is ready and not written yet, too. */
+static void a_stepped_clock_finalises_what_was_overdue(void **state)
+{
+    (void)state;
+    struct world w;
+    struct member ruth;
+    world_begin(&w);
+    begin_member(&ruth, "ruth", "none");
+    struct world_step step = forward(&w);
+    struct world_held held = world_hold(&w, &ruth.windows, ruth.named, &step);
+    world_wait(&w, WORLD_SIZE + WORLD_LATENESS);
+    world_pass(&w, &held);
+    struct bs_effects effects = world_effects(&w);
+    bs_windows_finalise_all(w.windows, &effects);
+    assert_rows(&w, "ruth F 1 final 0\n");
+    assert_true(bs_windows_wall_deadline(w.windows).ms == BS_NEVER_MS);
+    end_member(&ruth);
+    world_end(&w);
+}
+
+/* At the end of what one row's sums hold, steps that wait count as if they were in. */
+static void a_row_that_waits_is_set_aside_in_time(void **state)
+{
+    (void)state;
+    struct world w;
+    struct member ruth;
+    static struct world_held held[300];
+    world_begin(&w);
+    begin_member(&ruth, "ruth", "none");
+    struct world_step step = forward(&w);
+    for (int i = 0; i < 65400; i++)
+        world_add(&w, &ruth.windows, ruth.named, step);
+    for (int i = 0; i < 300; i++)
+        held[i] = world_hold(&w, &ruth.windows, ruth.named, &step);
+    for (int i = 0; i < 300; i++)
+        world_pass(&w, &held[i]);
+    world_wait(&w, WORLD_REFRESH);
+    assert_rows(&w, "ruth F 65700 open 0\n");
+    assert_int_equal(bs_windows_open_rows(w.windows), 2);
+    world_wait(&w, WORLD_SIZE + WORLD_LATENESS);
+    assert_int_equal(bs_windows_open_rows(w.windows), 0);
+    end_member(&ruth);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +434,12 @@ int main(void)
         cmocka_unit_test(a_member_is_written_once_in_order_as_closed),
         cmocka_unit_test(stored_windows_of_a_member_are_bounded),
         cmocka_unit_test(live_rows_of_a_member_are_bounded),
+        cmocka_unit_test(a_window_is_not_final_while_a_step_waits),
+        cmocka_unit_test(a_step_that_waits_is_in_no_row),
+        cmocka_unit_test(windows_that_wait_are_final_each_by_itself),
+        cmocka_unit_test(a_window_that_waits_takes_steps_under_a_longer_lateness),
+        cmocka_unit_test(a_stepped_clock_finalises_what_was_overdue),
+        cmocka_unit_test(a_row_that_waits_is_set_aside_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

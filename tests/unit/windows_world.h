@@ -99,23 +99,44 @@ struct world_step {
     bool stored;
 };
 
-static inline bool world_try(struct world *w, struct bs_window_member *m, struct bs_tags *tags,
-                             const struct world_step *s)
+/* A step that has its place and may still wait. */
+struct world_held {
+    struct world_step step;
+    uint32_t row; /* 0: there was no room */
+    bool late;
+};
+
+static inline struct world_held world_hold(struct world *w, struct bs_window_member *m,
+                                           struct bs_tags *tags, const struct world_step *s)
 {
     struct bs_window_key key = {tags, s->time_ms, s->direction, s->stored};
     assert_false(bs_windows_too_late(w->windows, s->time_ms, s->stored));
     struct bs_window_place place = bs_windows_find(w->windows, m, &key);
-    if (!bs_windows_reserve(w->windows, m, &key, &place))
-        return false;
+    struct world_held held = {*s, 0, w->now >= place.end_ms};
+    if (bs_windows_reserve(w->windows, m, &key, &place))
+        held.row = bs_windows_hold(w->windows, m, &key, &place);
+    return held;
+}
+
+static inline void world_pass(struct world *w, const struct world_held *held)
+{
+    const struct world_step *s = &held->step;
     struct bs_step step = {.direction = (uint8_t)s->direction};
     struct bs_sample sample = {.step = &step,
                                .step_time_halves = (uint16_t)(2 * s->step_ms),
                                .step_length_halves = (uint16_t)(2 * s->step_mm),
                                .step_time_exact = s->step_ms != 0,
-                               .late = w->now >= place.end_ms};
-    uint32_t row = bs_windows_hold(w->windows, m, &key, &place);
-    bs_windows_add(w->windows, row, &sample, (struct bs_tick_ms){w->now});
-    return true;
+                               .late = held->late};
+    bs_windows_add(w->windows, held->row, &sample, (struct bs_tick_ms){w->now});
+}
+
+static inline bool world_try(struct world *w, struct bs_window_member *m, struct bs_tags *tags,
+                             const struct world_step *s)
+{
+    struct world_held held = world_hold(w, m, tags, s);
+    if (held.row)
+        world_pass(w, &held);
+    return held.row != 0;
 }
 
 static inline void world_add(struct world *w, struct bs_window_member *m, struct bs_tags *tags,

@@ -73,7 +73,8 @@ void bs_carry_begin_visit(struct bs_carry *c);
 void bs_carry_take_forward(struct bs_carry *c, const struct bs_carry_value *value);
 void bs_carry_take_backward(struct bs_carry *c, const struct bs_carry_value *value);
 
-/* The running backward bout is long enough to be written: what was walked before is the habit. */
+/* The running backward bout is long enough to be written, or nobody walks any more: what was walked
+ * before is the habit. */
 void bs_carry_tell_habit(struct bs_carry *c);
 
 /* A backward bout ended, after so many steps; `written`: it was long enough, and is `back` now. */
