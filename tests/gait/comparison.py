@@ -14,8 +14,9 @@ MEASUREMENTS = {"gait_window", "gait_bout", "carry_over", "slip", "group_window"
                 "session_summary"}
 MEAN_TOLERANCE, QUANTILE_TOLERANCE = 1e-6, 0.0100001
 QUANTILE = re.compile(r"_p(05|50|95)_")
-EXACT = {"step_length_retention_pct", "walk_ratio_retention_pct", "retention_pct",
-         "retention_pct_p50", "trunk_pitch_delta_deg", "deviation"}
+EXACT = {"carry_over": {"step_length_retention_pct", "walk_ratio_retention_pct", "retention_pct",
+                        "trunk_pitch_delta_deg"},
+         "slip": {"deviation"}}
 OF_SLIPS = {"slips", "steps_to_first_slip"}
 COUNTS = {"steps", "missed", "lost", "late", "final", "open", "strays", "back_steps",
           "block_steps", "step", "members", "backward_steps", "forward_steps", "side_steps",
@@ -103,12 +104,12 @@ def is_rounded(found, exact):
     return abs(Fraction(found) - Fraction(exact)) <= unit * Fraction(501, 1000)
 
 
-def is_same(name, found, expected):
+def is_same(measurement, name, found, expected):
     if name in COUNTS:
         return type(found) is type(expected) and found == expected
     if not isinstance(found, float):
         return False
-    if name in EXACT:
+    if name in EXACT.get(measurement, ()):
         return is_rounded(found, expected)
     tolerance = QUANTILE_TOLERANCE if QUANTILE.search(name) else MEAN_TOLERANCE
     return abs(found - expected) <= tolerance * abs(expected) + 1e-9
@@ -157,7 +158,7 @@ class Comparison:
             if name in doubtful:
                 self.counts["fields left out"] += 1
             elif name not in found or name not in expected or \
-                    not is_same(name, found[name], expected[name]):
+                    not is_same(key[0], name, found[name], expected[name]):
                 self.differ(key, name, expected.get(name), found.get(name))
         if key in self.fold.open:
             self.differ(key, "(how it was given out last)", "closed", "open")

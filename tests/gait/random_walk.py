@@ -59,7 +59,7 @@ class Walker:
             yield from self.phase("B", rng.randint(6, 30))
             if rng.random() < 0.3:
                 yield rng.choice("TNLRX"), rng.randint(1, 10)
-            yield from self.phase("F", rng.randint(8, rng.choice([30, 70, 120])))
+            yield from self.phase("F", rng.randint(4, rng.choice([9, 30, 70, 120])))
             drawn = rng.random()
             if drawn < 0.2:
                 yield rng.choice("LR"), rng.randint(3, 14)

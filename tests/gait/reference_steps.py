@@ -104,8 +104,8 @@ def same_known_foot(step, previous):
 
 
 class Timing:
-    """A step's time: the first rule that applies. `feet`: (device, foot) → the device's own time of
-    its last such event in a step that passed in order."""
+    """A step's time: the first rule that applies. `feet`: (device, foot) → the device's own time
+    of its last such event in a step that passed in order."""
 
     def __init__(self):
         self.feet = {}
