@@ -34,9 +34,12 @@ def drift_added(self, settings):
 
 
 def strides_first(self, step):
-    own = self.own(step)
-    return own if own else (self.by_one_device(step), True) if self.witness(step) \
-        else (self.across_devices(step), False)
+    return self.own(step) or MEASURE(self, step)
+
+
+def first_direction(self):
+    SETTLE(self)
+    self.direction = self.events[0].direction
 
 
 def every_time(_self, step):
@@ -113,12 +116,12 @@ def duration_alone(bout):
     return fields
 
 
-FOLLOW, BEGIN, DUE = bouts.Walk.follow_carry_over, bouts.Walk.begin, steps.Order.due
-REST = bouts.Cusum.rest
-BOUT_FIELDS, JOIN = rows.bout_fields, steps.Step.join
-WALK, CUSUM, ORDER, TIMING = bouts.Walk, bouts.Cusum, steps.Order, steps.Timing
+WALK, CUSUM, ORDER, TIMING, STEP = bouts.Walk, bouts.Cusum, steps.Order, steps.Timing, steps.Step
+FOLLOW, BEGIN, REST, DUE, MEASURE = WALK.follow_carry_over, WALK.begin, CUSUM.rest, ORDER.due, \
+    TIMING.measure
+JOIN, SETTLE, BOUT_FIELDS = STEP.join, STEP.settle_values, rows.bout_fields
 
-"""(what is wrong, where, the name there, what stands there instead)"""
+# (what is wrong, where, the name there, what stands there instead)
 MUTATIONS = [
     ("an event joins the first step within reach, not the nearest", steps.Fusing, "nearness",
      staticmethod(lambda step, event: step.number)),
@@ -130,9 +133,10 @@ MUTATIONS = [
      staticmethod(lambda step, event: "U" in (event.foot, step.foot) or event.foot == step.foot)),
     ("only 8 passed steps may be joined", steps, "PASSED_KEPT", 8),
     ("as many steps wait as there are", steps, "WAITING_MAX", 10**6),
-    ("an event that joins a passed step is its own step's witness", steps.Step, "join",
-     join_for_good),
-    ("fields come from the first event alone", steps, "PREFERRED_KIND", {}),
+    ("an event that joins a passed step says when that step was", STEP, "join", join_for_good),
+    ("a step's direction is its first event's", STEP, "settle_values", first_direction),
+    ("fields come from the first event that has them, whatever sensor", steps, "PREFERRED_KIND",
+     {}),
     ("a step may pass a millisecond later", ORDER, "due", due_later),
     ("the newest event time counts for nothing", ORDER, "due", by_arrival_alone),
     ("the newest event time counts beyond the arrival time", ORDER, "due", newest_alone),

@@ -48,11 +48,19 @@ def expect_same(options, what, found, seed, way):
 
 # --- one class ------------------------------------------------------------------------------------
 
+def fold(options, what, built):
+    try:
+        return run_script(options.program, built.script(), built.seed)
+    except RuntimeError as error:
+        raise Difference(f"seed {built.seed} ({built.way}): {error}\n"
+                         + again(options, what, built.seed, built.way)) from None
+
+
 def compare(options, seed, way, counts):
     """The engine against the reference."""
-    lines = random_class.build(seed, way).script()
-    result = Reference().run(lines)
-    found = Comparison(run_script(options.program, lines, seed), result)
+    built = random_class.build(seed, way)
+    result = Reference().run(built.script())
+    found = Comparison(fold(options, "--classes", built), result)
     counts.update(found.counts)
     expect_same(options, "--classes", found.differences, seed, way)
 
@@ -85,8 +93,7 @@ def compare_orders(options, seed, counts):
             ("shuffled", None, OF_ARRIVAL),
             ("permuted", {"gait_window"}, OF_ARRIVAL | OF_NEIGHBOURS)):
         one = random_class.build(seed, way)
-        folds = [run_script(options.program, each.script(), seed)
-                 for each in (one, one.in_another_order())]
+        folds = [fold(options, "--orders", each) for each in (one, one.in_another_order())]
         counts[f"rows in two orders ({way})"] += len(folds[0].rows)
         expect_same(options, "--orders", differing(*folds, measurements, without), seed, way)
 
@@ -132,11 +139,11 @@ def self_test(options):
 
 def run(options):
     counts, passed = Counter(), 0
-    ways = [options.way] if options.way else random_class.WAYS
     try:
         for number in range(options.classes):
             # Most classes have everything; the calm ones are there for their orders, too.
-            way = options.way or ("any" if number % 10 < 8 else ways[1 + number % 2])
+            calm = random_class.WAYS[1 + number % 2]
+            way = options.way or ("any" if number % 10 < 8 else calm)
             compare(options, options.seed + number, way, counts)
             passed += 1
         for number in range(options.orders):
