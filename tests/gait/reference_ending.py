@@ -127,8 +127,9 @@ class Ending:
         group, start = of_session
         session = next(each for each in self.reference.site.sessions[group]
                        if each.start == start)
-        its_key = key("session_summary", start, group=group, drill=session.changes[0].name,
-                      member=member, alias=summary.alias)
+        drill = [change.name for change in session.changes if change.begin <= start][-1]
+        its_key = key("session_summary", start, group=group, drill=drill, member=member,
+                      alias=summary.alias)
         last = session.changes[-1]
         end = session.ends() if last.drill else min(last.begin, session.ends())
         lateness = self.reference.setting_at("allowed_lateness_s", end) * 1000
