@@ -17,7 +17,8 @@ struct bs_summary {
     int64_t dirty_since; /* tick */
     uint32_t holders;
     uint16_t tags_length;
-    bool dirty, dirty_over; /* and in which queue */
+    bool dirty, dirty_soon; /* and in which queue */
+    bool written;           /* at any time */
     bool changed;           /* since it was written as closed */
     char tags[];            /* as they stand in the line */
 };
@@ -48,7 +49,7 @@ struct bs_summary_queue {
 struct bs_summaries {
     const struct bs_sessions *sessions;
     struct bs_summary_group *groups;
-    struct bs_summary_queue queues[2]; /* of sessions that run, and that are over, as was known */
+    struct bs_summary_queue queues[2]; /* while a session runs, and to be written soon */
     int64_t ask_ms;                    /* no session is to be asked before */
     uint32_t open;
     struct bs_line line;

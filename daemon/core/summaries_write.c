@@ -10,8 +10,8 @@ void bs_summaries_mark(struct bs_summaries *s, struct bs_summary *summary, struc
     if (summary->dirty)
         return;
     summary->dirty = true;
-    summary->dirty_over = summary->session->over;
-    struct bs_summary_queue *q = &s->queues[summary->dirty_over];
+    summary->dirty_soon = summary->session->over || !summary->written;
+    struct bs_summary_queue *q = &s->queues[summary->dirty_soon];
     summary->dirty_since = now.ms;
     summary->dirty_next = NULL;
     summary->dirty_previous = q->last;
@@ -27,7 +27,7 @@ static void mark_clean(struct bs_summaries *s, struct bs_summary *summary)
     if (!summary->dirty)
         return;
     summary->dirty = false;
-    struct bs_summary_queue *q = &s->queues[summary->dirty_over];
+    struct bs_summary_queue *q = &s->queues[summary->dirty_soon];
     if (summary->dirty_previous)
         summary->dirty_previous->dirty_next = summary->dirty_next;
     else
@@ -55,6 +55,7 @@ static void write_as(struct bs_summaries *s, struct bs_summary *summary, bool op
                                      .start_ms = summary->session->start_ms,
                                      .sums = &summary->sums};
     effects->line(effects->context, bs_session_summary_write(&row, &s->line), open);
+    summary->written = true;
     summary->changed = open;
 }
 
@@ -136,9 +137,9 @@ void bs_summaries_follow_clock(struct bs_summaries *s, struct bs_wall_ms wall,
 {
     for (struct bs_summary_group *g = s->groups; g; g = g->hh.next)
         ask_group(s, g, wall, effects);
-    for (int over = 0; over < 2; over++)
-        while (s->queues[over].first)
-            write_dirty(s, s->queues[over].first, effects);
+    for (int soon = 0; soon < 2; soon++)
+        while (s->queues[soon].first)
+            write_dirty(s, s->queues[soon].first, effects);
 }
 
 /* Deadlines. */
@@ -150,8 +151,8 @@ struct bs_wall_ms bs_summaries_wall_deadline(const struct bs_summaries *s)
 
 struct bs_tick_ms bs_summaries_tick_deadline(const struct bs_summaries *s)
 {
-    int64_t running = due(&s->queues[false]), over = due(&s->queues[true]);
-    return (struct bs_tick_ms){running < over ? running : over};
+    int64_t running = due(&s->queues[false]), soon = due(&s->queues[true]);
+    return (struct bs_tick_ms){running < soon ? running : soon};
 }
 
 /* A step that came late may have found its session over, and let it go on. */

@@ -1,5 +1,5 @@
 """Measures backstep and prints one table and one JSON file: cost of a message, of a step and of a
-document, memory, latency, restart.
+document, memory, latency of rows and of notices, restart.
 
   bench.py --build FOLDER [--quick] [--only LETTERS]   measure; exits 0 where all could be measured
   bench.py --build FOLDER --check                      hold the counts against baseline.json
@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 import changes
 import counts
+import feedback
 import latency
 import restart
 import subscribers
@@ -27,9 +28,10 @@ from harness import Skip
 from processes import Failure, end_by_exception  # noqa: E402
 
 TREE = Path(__file__).resolve().parents[2]
-# A guest costs the bare fold of a step; a member's classes, phases and group rows come on top.
-FOLD_TARGETS_NS = {"guests": {"single": 800, "batch": 400, "binary": 150},
-                   "members": {"single": 1500, "batch": None, "binary": 500}}
+# Of everything that a step goes through: order, windows, bouts, and what a class has on top.
+FOLD_TARGETS_NS = {"single": 1500, "batch": None, "binary": 500}
+MEMORY_TARGET_BYTES = 12_288
+FEEDBACK_TARGET_MS = 20
 FORM_NAMES = {"single": "JSON, one step", "batch": "JSON, batch of 20",
               "binary": "binary, batch of 20"}
 
@@ -81,7 +83,7 @@ def add_folds(table, build, quick):
             for people in counts.PEOPLE for form in FORM_NAMES}
     for (people, form), run in runs.items():
         table.add(f"b fold of a step, {people}, {FORM_NAMES[form]}", run["ns_per_step"], "ns",
-                  FOLD_TARGETS_NS[people][form], **run)
+                  FOLD_TARGETS_NS[form], **run)
     for name, count in counts.measure(build).items():
         table.add(f"b   its instructions, {name}", count, "")
     for (people, form), run in runs.items():
@@ -98,20 +100,20 @@ def add_memory(table, build, quick):
         for devices in (1000, 10000) if quick else (1000, 10000, 100000):
             run = program_json(build, people, "memory", devices)
             table.add(f"c memory of an active device, {devices} {people}",
-                      run["bytes_per_device"], "B", 8192, **run)
+                      run["bytes_per_device"], "B", MEMORY_TARGET_BYTES, **run)
         if people == "members":
             table.add("c   and of the document it is in", run["document_bytes_per_device"], "B")
 
 
 def add_latency(table, build, quick):
     """(e); the daemon's defaults first, then what a board of a running class would ask for."""
-    for refresh_s, flush_ms in ((2, 1000), (1, 100)):
+    for refresh_s, reorder_ms, flush_ms in ((2, 2000, 1000), (1, 0, 100)):
         try:
-            run = latency.measure(build, 10 if quick else 40, refresh_s, flush_ms)
+            run = latency.measure(build, 10 if quick else 40, refresh_s, reorder_ms, flush_ms)
         except Skip as why:
             print(f"e skipped: {why}")
             return
-        asked = f"refresh {refresh_s} s, flush {flush_ms} ms"
+        asked = f"refresh {refresh_s} s, reorder {reorder_ms} ms, flush {flush_ms} ms"
         table.add(f"e publish to row visible, p50, {asked}", run["p50_s"], "s", **run)
         table.add(f"e publish to row visible, p99, {asked}", run["p99_s"], "s")
 
@@ -136,8 +138,21 @@ def add_changes(table, build, quick):
     table.add("g push to answer, p99", run["answer_p99_ms"], "ms")
 
 
+def add_feedback(table, build, quick):
+    """(h); what the target is for is measured as far as the wearable, the broker's part included."""
+    run = feedback.measure(build, 8 if quick else 30)
+    for line, where in (("loaded", f"at {feedback.STEPS_PER_S} steps/s"),
+                        ("alone", "alone")):
+        target = FEEDBACK_TARGET_MS if line == "loaded" else None
+        table.add(f"h arrival of a slip to its notice, p50, {where}",
+                  run[f"{line}_received_p50_ms"], "ms", **run)
+        table.add("h   p99", run[f"{line}_received_p99_ms"], "ms", target)
+        table.add("h   from its publication, p50", run[f"{line}_sent_p50_ms"], "ms")
+        table.add("h   p99", run[f"{line}_sent_p99_ms"], "ms")
+
+
 PARTS = {"a": add_messages, "b": add_folds, "c": add_memory, "e": add_latency, "f": add_restart,
-         "g": add_changes}
+         "g": add_changes, "h": add_feedback}
 
 
 def load_average():
@@ -174,7 +189,7 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true", help="a short run, rougher figures")
     parser.add_argument("--only", metavar="LETTERS", default="".join(PARTS),
                         help="some parts only: a messages, b fold, c memory, e latency, f restart, "
-                             "g changes")
+                             "g changes, h feedback")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true",
                       help="compare instruction counts with the recorded ones, within 5 %%")

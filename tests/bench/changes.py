@@ -17,7 +17,7 @@ from daemon import guest_totals
 from harness import Case, expect, expect_totals
 from points import PointsFile
 from processes import Failure, wait_until
-from subscribers import cpu_seconds
+from subscribers import SETTLE_S, cpu_seconds
 
 STEPS_PER_S = 5000
 PACE = 110
@@ -193,7 +193,7 @@ def run(build, seconds, changing):
             operator.push_changes(seconds)
         truth = load.wait()
         operator.finish()
-        time.sleep(3)  # rows are written that long behind the last step
+        time.sleep(SETTLE_S)
         cpu = cpu_seconds(daemon.child.pid) - before
         steps = expect_exact(daemon, broker, operator, truth)
         operator.client.pump(5)  # the last document of the service

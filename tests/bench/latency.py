@@ -66,13 +66,13 @@ def quantile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def measure(build, seconds, refresh_s, flush_ms):
-    """{p50_s, p99_s, …} with that refresh and flush."""
+def measure(build, seconds, refresh_s, reorder_ms, flush_ms):
+    """{p50_s, p99_s, …} with that refresh, wait for order and flush."""
     with Case(build, seed=1) as case:
         broker, influx = case.broker(), case.influx()
         daemon = case.daemon(broker.uri, influx, influxdb={"flush_ms": flush_ms})
         daemon.start_online(broker)
-        daemon.settings(broker, refresh_s=refresh_s)
+        daemon.settings(broker, refresh_s=refresh_s, reorder_ms=reorder_ms)
         load = case.send("simulate", broker, daemon, members=round(STEPS_PER_S * 60 / PACE),
                          pace=PACE, duration=seconds + 4)
         time.sleep(3)
@@ -88,4 +88,4 @@ def measure(build, seconds, refresh_s, flush_ms):
         return {"p50_s": round(quantile(delays, 0.5), 3), "p99_s": round(quantile(delays, 0.99), 3),
                 "probes": len(delays), "unseen": sum(map(len, probes.sent)) - len(delays),
                 "load_per_s": round(sent / (seconds + 4)), "refresh_s": refresh_s,
-                "flush_ms": flush_ms}
+                "reorder_ms": reorder_ms, "flush_ms": flush_ms}

@@ -124,8 +124,9 @@ void walk_add_head(struct walk *w)
         return;
     add_document(w, "drill/back-twenty",
                  "{\"repeat\":100,\"phases\":[{\"name\":\"imprint\",\"direction\":\"B\","
-                 "\"duration_s\":60},{\"name\":\"carry-over\",\"direction\":\"F\","
-                 "\"duration_s\":60}]}");
+                 "\"duration_s\":%d},{\"name\":\"carry-over\",\"direction\":\"F\","
+                 "\"duration_s\":%d}]}",
+                 WALK_PHASE_S, WALK_PHASE_S);
     for (unsigned i = 0; i * WALK_CLASS_SIZE < w->devices; i++)
         add_class(w, i);
     for (unsigned i = 0; i < w->devices; i++)
@@ -137,28 +138,74 @@ static int vary(struct bs_random *random, int mean, int spread)
     return mean - spread + (int)bs_random_below(random, (uint64_t)(2 * spread + 1));
 }
 
-static void add_single(struct walk *w, unsigned seq, int64_t t)
+/* Where a message stands in its device's walk. */
+struct place {
+    unsigned device, seq;
+    int64_t first_ms; /* event time of its first step */
+};
+
+struct manner {
+    char direction;
+    int step_mm, pitch_cdeg, trunk_cdeg, vo_mm;
+};
+
+/* Members walk as their drill says; in the second half of a way forward a quarter of them takes
+ * longer steps. */
+static struct manner manner_at(const struct walk *w, const struct place *p, unsigned step)
 {
-    bs_buffer_add_format(&w->bytes,
-                         "{\"v\":1,\"boot\":%u,\"seq\":%u,\"t\":%lld,\"foot\":\"%c\",\"dir\":"
-                         "\"F\",\"step_ms\":%d,\"contact_ms\":%d,\"step_mm\":%d,\"pitch_cdeg\":%d}",
-                         BOOT, seq, (long long)t, seq % 2 ? 'L' : 'R', vary(&w->random, 550, 20),
-                         vary(&w->random, 600, 20), vary(&w->random, 650, 40),
-                         vary(&w->random, 2100, 200));
+    static const struct manner forward = {'F', 650, 2100, 300, 40};
+    static const struct manner backward = {'B', 500, -2600, 800, 30};
+    int64_t since_ms = p->first_ms + (int64_t)step * WALK_STEP_MS - w->begin_ms / 1000 * 1000;
+    int64_t phase = since_ms / (WALK_PHASE_S * 1000);
+    if (w->people == WALK_GUESTS)
+        return forward;
+    if (phase % 2 == 0)
+        return backward;
+    struct manner m = forward;
+    if (since_ms % (WALK_PHASE_S * 1000) >= WALK_PHASE_S * 500 && (p->device + phase) % 8 < 2)
+        m.step_mm = m.step_mm * 5 / 4;
+    return m;
 }
 
-static void add_batch(struct walk *w, unsigned seq, int64_t t)
+static void add_single(struct walk *w, const struct place *p)
 {
+    struct manner m = manner_at(w, p, 0);
     bs_buffer_add_format(&w->bytes,
-                         "{\"v\":1,\"boot\":%u,\"seq\":%u,\"t\":%lld,\"columns\":[\"dt_ms\","
-                         "\"foot\",\"dir\",\"step_ms\",\"contact_ms\",\"step_mm\",\"pitch_cdeg\"],"
-                         "\"rows\":[",
-                         BOOT, seq, (long long)t);
+                         "{\"v\":1,\"boot\":%u,\"seq\":%u,\"t\":%lld,\"foot\":\"%c\",\"dir\":"
+                         "\"%c\",\"step_ms\":%d,\"contact_ms\":%d,\"step_mm\":%d,\"pitch_cdeg\":%d",
+                         BOOT, p->seq, (long long)p->first_ms, p->seq % 2 ? 'L' : 'R', m.direction,
+                         vary(&w->random, 550, 20), vary(&w->random, 600, 20),
+                         vary(&w->random, m.step_mm, 40), vary(&w->random, m.pitch_cdeg, 200));
+    if (w->people == WALK_MEMBERS)
+        bs_buffer_add_format(&w->bytes, ",\"trunk_cdeg\":%d,\"vo_mm\":%d",
+                             vary(&w->random, m.trunk_cdeg, 50), vary(&w->random, m.vo_mm, 2));
+    bs_buffer_add_text(&w->bytes, "}");
+}
+
+static void add_row(struct walk *w, const struct place *p, unsigned i)
+{
+    struct manner m = manner_at(w, p, i);
+    bs_buffer_add_format(&w->bytes, "%s[%d,\"%c\",\"%c\",%d,%d,%d,%d", i ? "," : "",
+                         i ? WALK_STEP_MS : 0, (p->seq + i) % 2 ? 'L' : 'R', m.direction,
+                         vary(&w->random, 550, 20), vary(&w->random, 600, 20),
+                         vary(&w->random, m.step_mm, 40), vary(&w->random, m.pitch_cdeg, 200));
+    if (w->people == WALK_MEMBERS)
+        bs_buffer_add_format(&w->bytes, ",%d,%d", vary(&w->random, m.trunk_cdeg, 50),
+                             vary(&w->random, m.vo_mm, 2));
+    bs_buffer_add_text(&w->bytes, "]");
+}
+
+static void add_batch(struct walk *w, const struct place *p)
+{
+    bs_buffer_add_format(
+        &w->bytes,
+        "{\"v\":1,\"boot\":%u,\"seq\":%u,\"t\":%lld,\"columns\":[\"dt_ms\","
+        "\"foot\",\"dir\",\"step_ms\",\"contact_ms\",\"step_mm\",\"pitch_cdeg\"%s],"
+        "\"rows\":[",
+        BOOT, p->seq, (long long)p->first_ms,
+        w->people == WALK_MEMBERS ? ",\"trunk_cdeg\",\"vo_mm\"" : "");
     for (unsigned i = 0; i < WALK_BATCH; i++)
-        bs_buffer_add_format(&w->bytes, "%s[%d,\"%c\",\"F\",%d,%d,%d,%d]", i ? "," : "",
-                             i ? WALK_STEP_MS : 0, (seq + i) % 2 ? 'L' : 'R',
-                             vary(&w->random, 550, 20), vary(&w->random, 600, 20),
-                             vary(&w->random, 650, 40), vary(&w->random, 2100, 200));
+        add_row(w, p, i);
     bs_buffer_add_text(&w->bytes, "]}");
 }
 
@@ -168,25 +215,31 @@ static void put(uint8_t *at, uint64_t value, int bytes)
         at[i] = (uint8_t)(value >> (8 * i));
 }
 
-static void add_binary(struct walk *w, unsigned seq, int64_t t)
+/* Both directions have letters of the numbers 1 and 2. */
+static void put_record(struct walk *w, const struct place *p, unsigned i, uint8_t *record)
+{
+    struct manner m = manner_at(w, p, i);
+    bool posture = w->people == WALK_MEMBERS;
+    put(record, i ? WALK_STEP_MS : 0, 2);
+    record[2] = (uint8_t)(((p->seq + i) % 2 ? 1 : 2) | (m.direction == 'F' ? 1 : 2) << 2);
+    record[3] = 255;
+    put(record + 4, (uint64_t)vary(&w->random, 550, 20), 2);
+    put(record + 6, 65535, 2);
+    put(record + 8, (uint64_t)vary(&w->random, 600, 20), 2);
+    put(record + 10, (uint64_t)vary(&w->random, m.step_mm, 40), 2);
+    record[12] = posture ? (uint8_t)vary(&w->random, m.trunk_cdeg / 50, 1) : 0x80;
+    record[13] = (uint8_t)(m.pitch_cdeg / 100);
+    record[14] = posture ? (uint8_t)vary(&w->random, m.vo_mm, 2) : 255;
+}
+
+static void add_binary(struct walk *w, const struct place *p)
 {
     uint8_t text[24 + 16 * WALK_BATCH] = {'B', 'S', 1, WALK_BATCH};
     put(text + 4, BOOT, 4);
-    put(text + 8, seq, 4);
-    put(text + 16, (uint64_t)t, 8);
-    for (unsigned i = 0; i < WALK_BATCH; i++) {
-        uint8_t *record = text + 24 + 16 * i;
-        put(record, i ? WALK_STEP_MS : 0, 2);
-        record[2] = (uint8_t)(((seq + i) % 2 ? 1 : 2) | 1 << 2);
-        record[3] = 255;
-        put(record + 4, (uint64_t)vary(&w->random, 550, 20), 2);
-        put(record + 6, 65535, 2);
-        put(record + 8, (uint64_t)vary(&w->random, 600, 20), 2);
-        put(record + 10, (uint64_t)vary(&w->random, 650, 40), 2);
-        record[12] = 0x80;
-        record[13] = 21;
-        record[14] = 255;
-    }
+    put(text + 8, p->seq, 4);
+    put(text + 16, (uint64_t)p->first_ms, 8);
+    for (unsigned i = 0; i < WALK_BATCH; i++)
+        put_record(w, p, i, text + 24 + 16 * i);
     bs_buffer_add(&w->bytes, bs_slice_of(text, sizeof text));
 }
 
@@ -198,15 +251,16 @@ void walk_add_message(struct walk *w)
     unsigned seq = (unsigned)(w->messages / w->devices) * steps;
     int64_t first = w->begin_ms + (int64_t)seq * WALK_STEP_MS +
                     (int64_t)device * steps * WALK_STEP_MS / w->devices;
+    struct place place = {device, seq, first};
     char topic[96];
     snprintf(topic, sizeof topic, "backstep/v1/gym/device/pod-%06u/steps", device);
     size_t body = begin_message(w, topic);
     if (w->form == WALK_SINGLE)
-        add_single(w, seq, first);
+        add_single(w, &place);
     else if (w->form == WALK_BATCHED)
-        add_batch(w, seq, first);
+        add_batch(w, &place);
     else
-        add_binary(w, seq, first);
+        add_binary(w, &place);
     add_record(w, first + (steps - 1) * WALK_STEP_MS + 20, BS_RECORD_MESSAGE, body);
     w->messages++;
     w->steps += steps;

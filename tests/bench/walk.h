@@ -1,5 +1,6 @@
 /* The recording that the bench measures with: devices that walk at 109 steps a minute, as intake
- * records in memory; guests, or members of classes that are on. The same arguments give the same
+ * records in memory; guests, who walk forward, or members of classes that are on, who walk
+ * backward and forward as their drill says and slip now and then. The same arguments give the same
  * bytes; no clock is read. */
 #ifndef BACKSTEP_TESTS_BENCH_WALK_H
 #define BACKSTEP_TESTS_BENCH_WALK_H
@@ -11,6 +12,7 @@
 #define WALK_STEP_MS    550
 #define WALK_BATCH      20
 #define WALK_CLASS_SIZE 25 /* members of a class */
+#define WALK_PHASE_S    30 /* of a class's drill: backward, forward and so on */
 
 enum walk_people { WALK_GUESTS, WALK_MEMBERS };
 

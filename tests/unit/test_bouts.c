@@ -247,6 +247,29 @@ static void a_step_time_counts_among_the_confirming_steps(void **state)
     world_end(&w);
 }
 
+/* Each with its own measures, however long it was unsettled. */
+static void confirming_steps_keep_what_they_measured(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    w.settings.bout_min_steps = 2;
+    w.settings.direction_confirm_steps = 4;
+    for (int i = 0; i < 4; i++) {
+        w.contact_ms = 500 + 200 * i;
+        w.mm = 400 + 200 * i;
+        world_take(&w, 'B');
+    }
+    world_stop(&w);
+    const char *line = world_lines(&w);
+    assert_true(row_field(line, "contact_ms") == 800);
+    assert_true(row_field(line, "step_length_mm") == 700);
+    assert_true(row_field(line, "duration_s") == 2);
+    assert_true(fabs(row_field(line, "contact_p05_ms") / 500 - 1) < 0.01);
+    assert_true(fabs(row_field(line, "contact_p95_ms") / 900 - 1) < 0.01); /* the third of four */
+    world_end(&w);
+}
+
 static void a_step_time_does_not_reach_over_a_pause_or_from_another_bout(void **state)
 {
     (void)state;
@@ -411,6 +434,7 @@ int main(void)
         cmocka_unit_test(the_confirmation_in_force_counts),
         cmocka_unit_test(a_step_time_counts_where_the_step_before_is_the_bouts),
         cmocka_unit_test(a_step_time_counts_among_the_confirming_steps),
+        cmocka_unit_test(confirming_steps_keep_what_they_measured),
         cmocka_unit_test(a_step_time_does_not_reach_over_a_pause_or_from_another_bout),
         cmocka_unit_test(a_time_that_does_not_count_is_in_no_figure),
         cmocka_unit_test(duration_is_from_the_first_steps_beginning),

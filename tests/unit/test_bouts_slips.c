@@ -9,6 +9,7 @@ static void a_slip_is_told_at_once(void **state)
     world_begin(&w);
     world_walk_back(&w);
     world_walk_mm(&w, 'F', 20, 600); /* the last at 23500 */
+    world_fire(&w, w.at + 2000);
     world_lines(&w);
     world_heard(&w);
     world_walk_mm(&w, 'F', 2, 720);

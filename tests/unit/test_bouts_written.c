@@ -92,36 +92,56 @@ static void an_open_bout_is_written_when_its_dirt_is_old_enough(void **state)
     world_end(&w);
 }
 
-/* Two members: the oldest dirt first; whoever is freed or ended is in no queue. */
+/* Confirmed with more steps than it takes to be written. */
+static void a_bout_is_dirty_from_its_confirmation_on(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    w.settings.direction_confirm_steps = 10;
+    world_repeat(&w, 'F', 9);
+    assert_true(deadline(&w) == BS_NEVER_MS);
+    world_walk(&w, "F"); /* at 4500 */
+    assert_int_equal(deadline(&w), 6500);
+    world_fire(&w, 6500);
+    assert_rows(&w, "F@0 10+0 open\n");
+    world_end(&w);
+}
+
+/* The oldest dirt first; whoever is freed or ended, at the front, in the middle or behind, is in no
+ * queue, and takes nobody else out of it. */
 static void dirt_of_several_members(void **state)
 {
     (void)state;
     struct world w;
-    struct bs_bout_member *members[4];
+    struct bs_bout_member *members[6], *own;
     world_begin(&w);
-    members[3] = w.member;
-    for (int i = 0; i < 3; i++)
-        members[i] = bs_bouts_add_member(w.bouts, &w);
-    for (int i = 0; i < 4; i++) {
-        w.member = members[i];
+    own = w.member;
+    for (int i = 0; i < 6; i++) {
+        w.member = members[i] = bs_bouts_add_member(w.bouts, &w);
         w.at = 100 * i;
         world_repeat(&w, 'F', 8);
     }
     assert_int_equal(deadline(&w), 5500);
-    bs_bouts_free_member(w.bouts, members[0]);
-    assert_int_equal(deadline(&w), 5600);
-    world_fire(&w, 5600);
-    assert_rows(&w, "F@100 8+0 open\n");
     w.member = members[2];
     world_stop(&w);
-    assert_rows(&w, "F@200 8+0 closed\n");
+    w.member = members[5];
+    world_stop(&w);
+    assert_rows(&w, "F@200 8+0 closed\nF@500 8+0 closed\n");
+    bs_bouts_free_member(w.bouts, members[0]);
+    assert_int_equal(deadline(&w), 5600);
+    world_fire(&w, 5700);
+    assert_rows(&w, "F@100 8+0 open\n");
     assert_int_equal(deadline(&w), 5800);
-    world_walk(&w, "TTTTTTTT"); /* no bout runs: nothing to be dirty */
-    bs_bouts_free_member(w.bouts, members[2]);
-    bs_bouts_free_member(w.bouts, members[1]);
-    bs_bouts_free_member(w.bouts, members[3]);
+    w.member = members[1]; /* clean */
+    world_stop(&w);
+    assert_rows(&w, "F@100 8+0 closed\n");
+    world_fire(&w, 6000);
+    assert_rows(&w, "F@300 8+0 open\nF@400 8+0 open\n");
     assert_true(deadline(&w) == BS_NEVER_MS);
-    w.member = NULL;
+    for (int i = 1; i < 6; i++)
+        bs_bouts_free_member(w.bouts, members[i]);
+    w.member = own;
     world_end(&w);
 }
 
@@ -362,6 +382,7 @@ int main(void)
         cmocka_unit_test(strays_do_not_make_it_long_enough),
         cmocka_unit_test(the_least_length_in_force_counts),
         cmocka_unit_test(an_open_bout_is_written_when_its_dirt_is_old_enough),
+        cmocka_unit_test(a_bout_is_dirty_from_its_confirmation_on),
         cmocka_unit_test(dirt_of_several_members),
         cmocka_unit_test(a_silent_bout_is_shown_as_closed),
         cmocka_unit_test(a_silent_bout_may_go_on),

@@ -15,11 +15,14 @@ struct outcome {
     long in_windows, in_bouts, slips, carry_overs, group_rows;
 };
 
+/* Steps wait, or pass at once. */
 static void say_members(struct world *w)
 {
     char topic[64], document[128];
-    world_say(w, "config/settings/site", BS_RECORD_RETAINED,
-              BS_SLICE("{\"min_group_size\":3,\"allowed_lateness_s\":0,\"refresh_s\":1}"));
+    snprintf(document, sizeof document,
+             "{\"min_group_size\":3,\"allowed_lateness_s\":0,\"refresh_s\":1,\"reorder_ms\":%d}",
+             stays_out ? 0 : 2000);
+    world_say(w, "config/settings/site", BS_RECORD_RETAINED, bs_slice_text(document));
     for (int i = 0; i < MEMBERS; i++) {
         snprintf(topic, sizeof topic, "config/member/m%d", i);
         snprintf(document, sizeof document,

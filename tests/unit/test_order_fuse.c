@@ -128,6 +128,20 @@ static void all_slots_fuse(void **state)
     world_end(&w);
 }
 
+/* Whichever slot is the first to be heard: a pod alone tells half a stride. */
+static void any_slot_may_come_first(void **state)
+{
+    (void)state;
+    for (unsigned slot = 0; slot < BS_WORN_MAX; slot++) {
+        struct world w;
+        world_begin(&w);
+        send(&w, 0, slot, L);
+        send(&w, 1000, slot, L);
+        assert_int_equal(world_last(&w)->sample.step_time_halves, 1000);
+        world_end(&w);
+    }
+}
+
 /* A device of which every event joined another's step: it has its own clock all the same. */
 static void a_device_that_only_ever_joins_is_known(void **state)
 {
@@ -223,6 +237,38 @@ static void a_step_that_passed_is_joined_and_stays_as_it_is(void **state)
     assert_passed(&w, "900!");
     world_wait(&w, 9000);
     assert_passed(&w, "1060");
+    world_end(&w);
+}
+
+static void several_that_passed_may_be_joined(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    for (int i = 0; i < 5; i++)
+        send(&w, 1000 * i, 1, i % 2 ? L : R);
+    world_wait(&w, 9000);
+    for (int i = 4; i >= 0; i--) {
+        assert_false(send(&w, 1000 * i + 121, 2, U));
+        assert_false(send(&w, 1000 * i - 120, 3, i % 2 ? R : L)); /* the other foot */
+        assert_true(send(&w, 1000 * i + 120, 4, i % 2 ? L : R));
+    }
+    world_end(&w);
+}
+
+/* The later one passed first, the earlier one came after its place. */
+static void of_two_that_passed_the_earlier_is_joined(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    send(&w, 1100, 1, U);
+    world_wait(&w, 9000);
+    send(&w, 1000, 1, U);
+    assert_passed(&w, "1100 1000!");
+    assert_true(send(&w, 1050, 2, L));
+    assert_false(send(&w, 950, 3, R)); /* a left one now */
+    assert_true(send(&w, 1150, 3, R));
     world_end(&w);
 }
 
@@ -461,12 +507,15 @@ int main(void)
         cmocka_unit_test(both_feet_are_two_steps),
         cmocka_unit_test(the_first_known_foot_is_the_steps),
         cmocka_unit_test(all_slots_fuse),
+        cmocka_unit_test(any_slot_may_come_first),
         cmocka_unit_test(a_device_that_only_ever_joins_is_known),
         cmocka_unit_test(the_nearest_is_joined),
         cmocka_unit_test(of_two_equally_near_the_earlier_is_joined),
         cmocka_unit_test(of_two_of_one_time_the_first_that_arrived_is_joined),
         cmocka_unit_test(the_nearest_that_takes_it_is_joined),
         cmocka_unit_test(a_step_that_passed_is_joined_and_stays_as_it_is),
+        cmocka_unit_test(several_that_passed_may_be_joined),
+        cmocka_unit_test(of_two_that_passed_the_earlier_is_joined),
         cmocka_unit_test(waiting_and_passed_ones_compete),
         cmocka_unit_test(the_last_64_that_passed_may_be_joined),
         cmocka_unit_test(steps_of_weeks_apart_do_not_fuse),

@@ -177,6 +177,23 @@ static void the_rest_ends_with_enough_values_near(void **state)
     end(&x);
 }
 
+/* Each rest counts anew. */
+static void a_second_rest_is_as_long(void **state)
+{
+    (void)state;
+    struct watch x;
+    begin(&x, 100, &percent);
+    for (int i = 0; i < 3; i++) {
+        quiet(&x, 120, 2);
+        slip(&x, 120, BS_SLIP_UP, 20);
+        quiet(&x, 100, 3);
+        assert_non_null(x.w.rest);
+        quiet(&x, 100, 1);
+        assert_null(x.w.rest);
+    }
+    end(&x);
+}
+
 /* Of the last four only: after four far ones the third near one makes the median near. */
 static void the_median_is_of_the_last_values(void **state)
 {
@@ -311,6 +328,7 @@ int main(void)
         cmocka_unit_test(both_sides_add_up_alone),
         cmocka_unit_test(after_a_slip_the_metric_rests),
         cmocka_unit_test(the_rest_ends_with_enough_values_near),
+        cmocka_unit_test(a_second_rest_is_as_long),
         cmocka_unit_test(the_median_is_of_the_last_values),
         cmocka_unit_test(near_is_within_the_drift),
         cmocka_unit_test(a_rest_of_one_value),

@@ -8,7 +8,8 @@
  * class the summary begins there, and where it is withdrawn and given again the same one goes on.
  *
  * A changed summary is written
- *   - while its session runs, once it has been dirty for BS_SUMMARY_RUNNING_MS, as open,
+ *   - while its session runs, as open: the first time once it has been dirty for `refresh_ms`, then
+ *     for BS_SUMMARY_RUNNING_MS,
  *   - when the session is over, as closed, as it then is every time from there on,
  *   - after that, once it has been dirty for `refresh_ms`: for as long as steps of it are accepted
  *     and pass, and what hangs on them (a bout, its slips) goes on.
