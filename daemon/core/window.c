@@ -123,6 +123,12 @@ void bs_windows_refuse(struct bs_windows *w, int64_t time_ms, bool stored)
 
 /* Adding. */
 
+struct bs_window_place bs_windows_find(const struct bs_windows *w, const struct bs_window_member *m,
+                                       const struct bs_window_key *key)
+{
+    return bs_rows_find(w, m, key, bs_tiling_find(&w->tiling, key->time_ms));
+}
+
 struct bs_frame *bs_windows_find_frame(struct bs_windows *w, const struct bs_frame_key *key)
 {
     struct bs_frame *f;
@@ -209,9 +215,10 @@ uint32_t bs_windows_turn(struct bs_windows *w, struct bs_window_member *m, uint3
                          enum bs_direction direction)
 {
     struct bs_row *r = bs_row_at(w, row);
-    struct bs_window_key key = {r->tags, r->frame->key.start_ms, direction,
-                                r->frame->key.stored != 0};
-    struct bs_window_place place = bs_windows_find(w, m, &key);
+    const struct bs_frame_key *frame = &r->frame->key;
+    struct bs_window_key key = {r->tags, frame->start_ms, direction, frame->stored != 0};
+    struct bs_tile tile = {frame->start_ms, frame->end_ms - frame->start_ms};
+    struct bs_window_place place = bs_rows_find(w, m, &key, tile);
     if (!bs_windows_reserve(w, m, &key, &place))
         return row;
     uint32_t turned = bs_windows_hold(w, m, &key, &place);

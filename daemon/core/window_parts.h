@@ -132,6 +132,9 @@ void bs_rows_close(struct bs_windows *w, uint32_t index);
 /* Whether a row of that member and window can be had: BS_WINDOW_MEMBER_… */
 bool bs_rows_member_has_room(const struct bs_windows *w, const struct bs_window_member *m,
                              const struct bs_window_key *key, const struct bs_window_place *place);
+/* The place of a step of that key in that window. */
+struct bs_window_place bs_rows_find(const struct bs_windows *w, const struct bs_window_member *m,
+                                    const struct bs_window_key *key, struct bs_tile tile);
 uint32_t bs_rows_open(struct bs_windows *w, struct bs_window_member *m,
                       const struct bs_window_key *key, struct bs_frame *f);
 /* A row's sums are full: they move to a row of their own behind it, and it begins again. */

@@ -139,10 +139,9 @@ static bool is_row(const struct bs_windows *w, uint32_t index, const struct bs_w
            is_in_window(r, tile, key->stored);
 }
 
-struct bs_window_place bs_windows_find(const struct bs_windows *w, const struct bs_window_member *m,
-                                       const struct bs_window_key *key)
+struct bs_window_place bs_rows_find(const struct bs_windows *w, const struct bs_window_member *m,
+                                    const struct bs_window_key *key, struct bs_tile tile)
 {
-    struct bs_tile tile = bs_tiling_find(&w->tiling, key->time_ms);
     struct bs_window_place place = {tile.start_ms, tile.start_ms + tile.size_ms, m->recent};
     if (place.row && is_row(w, place.row, key, tile))
         return place;

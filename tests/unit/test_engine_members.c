@@ -166,6 +166,29 @@ static void a_birth_comes_before_its_document(void **state)
     world_end(&w);
 }
 
+/* The first window of a new size begins before the size holds: a belt tells the direction of what a
+ * pod said in it. */
+static void a_direction_told_late_stays_in_its_window(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w);
+    say(&w, "member/m1", "{\"consent\":\"member\",\"devices\":[\"pod\",\"belt\"]}");
+    say(&w, "settings/site", "{\"window_s\":7}"); /* from 10 s on */
+    world_wait(&w, 10500);
+    world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld}", (long long)w.tick);
+    world_step(&w, "belt", "{\"v\":1,\"boot\":1,\"seq\":1,\"t\":%lld,\"dir\":\"F\"}",
+               (long long)w.tick);
+    world_wait(&w, 10 * MINUTE);
+    const char *lines = world_lines(&w);
+    assert_non_null(strstr(lines,
+                           ",direction=F,drill=none,group=none,member=m1,phase=none,site=gym "
+                           "steps=1i,missed=0i,lost=0i,late=0i,final=true 1795716006000\n"));
+    assert_null(strstr(lines, "direction=X"));
+    assert_null(strstr(lines, " 1795716000000\n"));
+    world_end(&w);
+}
+
 static void guests_and_members_share_the_bound(void **state)
 {
     (void)state;
@@ -335,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_birth_alone_is_forgotten),
         cmocka_unit_test(guests_are_welcome_or_not),
         cmocka_unit_test(members_who_never_walked_leave_no_trace),
+        cmocka_unit_test(a_direction_told_late_stays_in_its_window),
         cmocka_unit_test(guests_and_members_share_the_bound),
         cmocka_unit_test(members_come_and_go_without_a_trace),
     };
