@@ -113,9 +113,9 @@ def add_latency(table, build, quick):
         except Skip as why:
             print(f"e skipped: {why}")
             return
-        asked = f"refresh {refresh_s} s, reorder {reorder_ms} ms, flush {flush_ms} ms"
-        table.add(f"e publish to row visible, p50, {asked}", run["p50_s"], "s", **run)
-        table.add(f"e publish to row visible, p99, {asked}", run["p99_s"], "s")
+        asked = f"refresh {refresh_s} s, reorder {reorder_ms / 1e3:g} s, flush {flush_ms / 1e3:g} s"
+        table.add(f"e publish to row, p50, {asked}", run["p50_s"], "s", **run)
+        table.add(f"e publish to row, p99, {asked}", run["p99_s"], "s")
 
 
 def add_restart(table, build, quick):
@@ -139,7 +139,7 @@ def add_changes(table, build, quick):
 
 
 def add_feedback(table, build, quick):
-    """(h); what the target is for is measured as far as the wearable, the broker's part included."""
+    """(h); as far as the wearable: the broker's part is in it."""
     run = feedback.measure(build, 8 if quick else 30)
     for line, where in (("loaded", f"at {feedback.STEPS_PER_S} steps/s"),
                         ("alone", "alone")):

@@ -2,8 +2,8 @@
 second, and without it.
 
 Forty more devices walk backwards and forwards again, and then slip with every fifth step. One loop
-sends their steps and hears their notices, by one clock. Must never take a figure from a run in which
-a slip had no notice, or a notice no slip.
+sends their steps and hears their notices, by one clock. Must never take a figure from a run in
+which a slip had no notice, or a notice no slip.
 """
 
 import collections

@@ -1,6 +1,6 @@
 """A class that goes through a drill by script, and what must be told of it: forward as they always
-walk, backwards, forward with the feeling they brought along, until first the step length slips and
-later the trunk.
+walk, backwards, forward with the feeling they brought along, until first their steps become longer
+and bouncier at once, and later the trunk leans back.
 
 Each member wears two pods, which name no foot but in their birth message, and a belt, which sees
 every step a little later. Formulas are those of the published interface. Must never use a figure
@@ -21,9 +21,11 @@ MEMBERS = ("ruth", "adam", "bea", "carl", "dora")
 STEP_MS = 500  # from step to step
 BELT_MS = 20  # behind the pod
 HABIT, BACK, BLOCK, FORWARD = 20, 12, 10, 30  # steps; the block is the first of the way forward
-LENGTH_SLIPS, TRUNK_SLIPS = 13, 27  # numbers of the steps forward from which on they are others
-ONSET = 3  # so many steps later, itself counted, the rule is sure: 3 · (20 − 8) > 30
-DEVIATIONS = {"step_length": 20.0, "trunk_pitch": -4.0}  # all of them limited to 2/3 of 30 % and 6°
+# Numbers of the steps forward from which on they are others. The third of these sets a slip off:
+# 3 · (20 − 8) > 30, 3 · (4 − 1.5) > 6.
+SLIPS = {"step_length": 13, "vertical_oscillation": 13, "trunk_pitch": 27}
+ONSET = 2
+DEVIATIONS = {"step_length": 20.0, "vertical_oscillation": 20.0, "trunk_pitch": -4.0}  # limited ones
 PHASES = {"free": HABIT, "imprint": BACK, "carry-over": 120}  # steps long
 SETTINGS = {"refresh_s": 1, "reorder_ms": STEP_MS, "carry_over_steps": BLOCK,
             "bout_min_steps": BACK}  # the way back is just long enough
@@ -43,7 +45,8 @@ class Manner:
 def manners(number):
     """Everyone walks alike, but not the same."""
     taller = 10 * number
-    return (Manner("F", 510, 600 + taller, 640, 300, 40), Manner("B", 500, 420 + taller, 700, 800, 30),
+    return (Manner("F", 510, 600 + taller, 640, 300, 40),
+            Manner("B", 500, 420 + taller, 700, 800, 30),
             Manner("F", 505, 470 + taller // 2, 650, 600 + taller, 36))
 
 
@@ -52,23 +55,28 @@ def course(number, begin):
     steps = []
     for part, (manner, count) in enumerate(zip(manners(number), (HABIT, BACK, FORWARD))):
         for n in range(1, count + 1):
-            length, trunk = manner.step_mm + (0, 6, -6)[n % 3], manner.trunk_cdeg
-            if part == 2 and n >= LENGTH_SLIPS:
-                length = length * 13 // 10
-            if part == 2 and n >= TRUNK_SLIPS:
-                trunk -= 800
-            steps.append({**vars(manner), "step_mm": length, "trunk_cdeg": trunk,
-                          "contact_ms": manner.contact_ms + n % 5, "part": part, "n": n,
-                          "foot": "LR"[len(steps) % 2],
-                          "at": begin + 7 * number + STEP_MS * len(steps)})
+            step = {**vars(manner), "part": part, "n": n, "foot": "LR"[len(steps) % 2],
+                    "at": begin + 7 * number + STEP_MS * len(steps)}
+            step["step_mm"] += (0, 6, -6)[n % 3]
+            step["contact_ms"] += n % 5
+            steps.append(slipped(step) if part == 2 else step)
     return steps
+
+
+def slipped(step):
+    if step["n"] >= SLIPS["step_length"]:
+        step["step_mm"] = step["step_mm"] * 13 // 10
+    if step["n"] >= SLIPS["vertical_oscillation"]:
+        step["vo_mm"] = step["vo_mm"] * 14 // 10
+    if step["n"] >= SLIPS["trunk_pitch"]:
+        step["trunk_cdeg"] -= 800
+    return step
 
 
 def slips_of(steps):
     """{metric: the step that sets it off}"""
-    forward = [step for step in steps if step["part"] == 2]
-    return {"step_length": forward[LENGTH_SLIPS + ONSET - 2],
-            "trunk_pitch": forward[TRUNK_SLIPS + ONSET - 2]}
+    return {metric: step for metric, first in SLIPS.items() for step in steps
+            if (step["part"], step["n"]) == (2, first + ONSET)}
 
 
 def devices(name):
@@ -166,8 +174,8 @@ def carry_over_row(steps):
     kept = retained(length, then[0], now[0]), retained(ratio, then[1], now[1])
     return {"back_steps": len(back), "block_steps": BLOCK, "step_length_retention_pct": kept[0],
             "walk_ratio_retention_pct": kept[1], "retention_pct": sum(kept) / 2,
-            "trunk_pitch_delta_deg": now[2] - then[2], "slips": 2,
-            "steps_to_first_slip": LENGTH_SLIPS + ONSET - 1 - BLOCK}
+            "trunk_pitch_delta_deg": now[2] - then[2], "slips": len(SLIPS),
+            "steps_to_first_slip": min(SLIPS.values()) + ONSET - BLOCK}
 
 
 def member_rows(begin, number, member):

@@ -20,7 +20,7 @@ MEASUREMENTS = ("gait_window", "gait_bout", "carry_over", "slip", "group_window"
 CALM, KILLED = "calm", "killed"
 # The drill begins so long ago that all up to the first changed steps is sent at once; these, and
 # what comes behind, when they are made: a notice is only sent while it is news.
-BEGAN_MS = (drill.HABIT + drill.BACK + drill.LENGTH_SLIPS - 2) * drill.STEP_MS
+BEGAN_MS = (drill.HABIT + drill.BACK + min(drill.SLIPS.values()) - 2) * drill.STEP_MS
 
 
 class Walk(threading.Thread):
@@ -91,13 +91,13 @@ def kill(daemon):
 
 
 def kill_meanwhile(case, daemon, wearables):
-    """While it catches up; and when it has told of the first slip, which is fresh enough to be told
-    again, before the second one."""
+    """While it catches up; and when it has told of the first slips, which are fresh enough to be
+    told again, before the last one."""
     time.sleep(case.random.uniform(0, 0.3))
     kill(daemon)
-    told = len(drill.notices(0))
+    told = 2 * len(drill.notices(0))  # each device is told of two that slip at once
     wait_until(lambda: wearables.listen(0.1) or wearables.count(KILLED) >= told, 15,
-               f"{told} notices of the first slip")
+               f"{told} notices of the first slips")
     for _ in range(2):
         wearables.listen(case.random.uniform(0, 0.8))
         kill(daemon)

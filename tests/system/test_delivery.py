@@ -19,7 +19,7 @@ DAY_MS = 86_400_000
 
 
 class Written:
-    """The daemon's local file at this moment: every line it made, and the newest row of each key."""
+    """The daemon's local file at this moment: every line, and the newest row of each key."""
 
     def __init__(self, daemon):
         self.lines = list(PointsFile(daemon.sections["output"]["file"]).lines())

@@ -1,5 +1,5 @@
-"""The intake log alone decides every row: folded live, folded again from its start, and folded again
-with a SIGKILL behind each thousandth record, it gives the same rows, byte for byte.
+"""The intake log alone decides every row: folded live, folded again from its start, and folded
+again with a SIGKILL behind each thousandth record, it gives the same rows, byte for byte.
 
 Compared are the rows as they were written last, of everything that the fold says; the daemon's rows
 about itself are of another hour. Must never compare rows that time would still change.
