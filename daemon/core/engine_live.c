@@ -25,16 +25,22 @@ void bs_engine_fire_live(struct bs_engine *e)
     bs_live_fire_tick(e->live, e->now, bs_engine_wall(e), e->effects);
 }
 
+/* Steps may still pass of whose document is deleted: the consent is there, but nobody to show. */
+static bool may_be_shown(const struct bs_member *m)
+{
+    return m->consent == BS_CONSENT_MEMBER && (m->document || m->is_guest);
+}
+
 void bs_engine_show_step(struct bs_engine *e, struct bs_member *m, const struct bs_passed *step)
 {
-    if (m->consent == BS_CONSENT_MEMBER && !bs_live_take(e->live, &m->live, step))
+    if (may_be_shown(m) && !bs_live_take(e->live, &m->live, step))
         e->books.live_without_room++;
 }
 
 void bs_engine_show_member(struct bs_engine *e, struct bs_member *m)
 {
     struct bs_tags *tags = NULL;
-    if (m->document && m->consent == BS_CONSENT_MEMBER)
+    if (may_be_shown(m))
         tags = bs_engine_tags(e, m, bs_engine_wall(e).ms);
     bs_live_follow(e->live, &m->live, tags);
 }

@@ -27,13 +27,19 @@ static int64_t due_for_change(const struct bs_live *l, const struct bs_live_boar
     return b->built + (b->at_once ? BS_LIVE_AT_ONCE_MS : l->refresh_ms);
 }
 
+static bool may_expire(const struct bs_live_board *b)
+{
+    return b->said == BS_LIVE_NOBODY && !b->running;
+}
+
+/* One that still shows who has left is changed: it is only looked at by time. */
 static int64_t due_by_time(const struct bs_live *l, const struct bs_live_board *b)
 {
     if (b->count > 0)
         return earlier(b->published + BS_LIVE_ALIVE_MS, tick_of(l, b->leaves_ms));
     if (b->said == BS_LIVE_NOTHING)
         return tick_of(l, b->closed_ms + BS_LIVE_SILENCE_MS);
-    return b->running ? l->now.ms + ASK_MS : b->published + BS_LIVE_SILENCE_MS;
+    return may_expire(b) ? b->published + BS_LIVE_SILENCE_MS : l->now.ms + ASK_MS;
 }
 
 void bs_live_arm(struct bs_live *l, struct bs_live_board *b)
@@ -117,8 +123,7 @@ static void close_session(struct bs_live *l, struct bs_live_board *b, int64_t cl
 
 static bool has_expired(const struct bs_live *l, const struct bs_live_board *b)
 {
-    return b->said == BS_LIVE_NOBODY && !b->running &&
-           l->now.ms >= b->published + BS_LIVE_SILENCE_MS;
+    return may_expire(b) && l->now.ms >= b->published + BS_LIVE_SILENCE_MS;
 }
 
 static bool is_over(const struct bs_live *l, const struct bs_live_board *b)

@@ -164,8 +164,10 @@ void bs_summaries_fire(struct bs_summaries *s, struct bs_wall_ms wall, struct bs
     while (due(&s->queues[false]) <= tick.ms)
         write_dirty(s, s->queues[false].first, effects);
     while (due(&s->queues[true]) <= tick.ms) {
-        ask(s, s->queues[true].first->session, wall, effects);
-        write_dirty(s, s->queues[true].first, effects);
+        struct bs_summary *first = s->queues[true].first;
+        ask(s, first->session, wall, effects);
+        if (first->dirty) /* to ask may write it */
+            write_dirty(s, first, effects);
     }
 }
 

@@ -90,7 +90,8 @@ def check(build, seed, pace_spm, error_ms, reorder_ms, count):
     expect(folded.books["steps_fused"], CONTACTS * count * 2, "events that joined one")
     for member, rows in folded.of_member("gait_window").items():
         expect(sum(row["steps"] for row in rows), CONTACTS, f"steps of {member}")
-        expect(sum(row["missed"] for row in rows), 0, f"missed of {member}")
+        if reorder_ms:  # else a contact may come after the next one, which then stands for it too
+            expect(sum(row["missed"] for row in rows), 0, f"missed of {member}")
     if reorder_ms:  # else the belt often comes when the step has passed
         for member, (bout, *more) in folded.of_member("gait_bout").items():
             expect(more, [], f"more bouts of {member}")

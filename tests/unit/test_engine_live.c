@@ -116,6 +116,26 @@ static void consent_withdrawn_is_followed_before_it_is_answered(void **state)
     }
 }
 
+static void what_waited_brings_nobody_back_whose_document_is_deleted(void **state)
+{
+    (void)state;
+    struct world w;
+    begin_class(&w, "member");
+    walk(&w, "belt");
+    walk(&w, "pod");
+    say(&w, "settings/site", "{\"reorder_ms\":5000}");
+    walk(&w, "pod");
+    world_wait(&w, 2000);
+    assert_non_null(strstr(published(&w), "Ruth"));
+    assert_int_equal(bs_engine_books(w.engine)->steps_waiting, 1);
+    say(&w, "member/m1", "");
+    published(&w);
+    world_wait(&w, 2 * MINUTE);
+    assert_int_equal(bs_engine_books(w.engine)->steps_waiting, 0);
+    assert_null(strstr(published(&w), "m1"));
+    world_end(&w);
+}
+
 static void who_did_not_consent_is_never_shown(void **state)
 {
     (void)state;
@@ -240,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_class_has_a_board),
         cmocka_unit_test(consent_withdrawn_is_followed_before_it_is_answered),
+        cmocka_unit_test(what_waited_brings_nobody_back_whose_document_is_deleted),
         cmocka_unit_test(who_did_not_consent_is_never_shown),
         cmocka_unit_test(another_group_or_alias_is_followed),
         cmocka_unit_test(only_what_is_done_now_is_shown),

@@ -184,6 +184,30 @@ static void an_empty_board_waits_for_the_end_of_its_class(void **state)
     bs_tags_drop(tags);
 }
 
+/* The last one left, and before that was said the setting changed: it is said that much later. */
+static void an_empty_board_waits_for_a_longer_refresh(void **state)
+{
+    (void)state;
+    struct world w;
+    struct bs_live_member m = {0};
+    struct bs_tags *tags = world_tags("tue", "m1", "Ruth"),
+                   *none = world_tags("none", "m1", "Ruth");
+    world_begin(&w);
+    for (int i = 0; i < 30; i++) { /* like a clock: looked at every 2 s, published once */
+        world_step(&w, &m, tags);
+        world_wait(&w, 300);
+    }
+    world_said(&w);
+    world_take(&w, &m, none, STEP);
+    bs_live_set_refresh(w.live, MINUTE);
+    world_wait(&w, 2 * MINUTE);
+    EXPECT(&w, "68.0 tue " IDLE "]}\n128.0 tue\n");
+    assert_int_equal(bs_live_boards(w.live), 0);
+    world_end(&w);
+    bs_tags_drop(tags);
+    bs_tags_drop(none);
+}
+
 static void a_deleted_session_clears_the_board_at_once(void **state)
 {
     (void)state;
@@ -299,6 +323,7 @@ int main(void)
         cmocka_unit_test(phases_are_those_of_now),
         cmocka_unit_test(the_end_of_a_class_clears_its_board),
         cmocka_unit_test(an_empty_board_waits_for_the_end_of_its_class),
+        cmocka_unit_test(an_empty_board_waits_for_a_longer_refresh),
         cmocka_unit_test(a_deleted_session_clears_the_board_at_once),
         cmocka_unit_test(a_deleted_board_is_published_again),
         cmocka_unit_test(a_start_publishes_everything_anew),

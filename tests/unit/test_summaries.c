@@ -302,6 +302,29 @@ static void a_backlog_lets_it_go_on(void **state)
     world_end(&w);
 }
 
+/* A document lets a class go on that fell silent, and the next backlog ends it again, both before
+ * what the first backlog changed is due. */
+static void silent_twice_within_a_refresh(void **state)
+{
+    (void)state;
+    struct world w;
+    struct person ruth = {.id = "m1", .alias = "Ruth"};
+    world_begin(&w);
+    world_say(&w, "tue", 0, WORLD_NO_END, "back");
+    world_step(&w, &ruth, "tue");
+    world_wait_until(&w, 31);
+    world_lines(&w);
+    world_step_at(&w, &ruth, "tue", world_time(0));
+    world_say(&w, "tue", 0, WORLD_NO_END, "back");
+    world_step_at(&w, &ruth, "tue", world_time(0) + 1000);
+    EXPECT_NOTHING(&w);
+    world_wait_ms(&w, WORLD_REFRESH);
+    EXPECT_LINES(&w, "closed Ruth/back/tue/m1 0 steps=3i");
+    world_wait_until(&w, 60);
+    EXPECT_NOTHING(&w);
+    world_end(&w);
+}
+
 static void a_stepped_clock(void **state)
 {
     (void)state;
@@ -490,6 +513,7 @@ int main(void)
         cmocka_unit_test(the_next_session_ends_the_one_before),
         cmocka_unit_test(a_silence_is_the_end),
         cmocka_unit_test(a_backlog_lets_it_go_on),
+        cmocka_unit_test(silent_twice_within_a_refresh),
         cmocka_unit_test(a_stepped_clock),
         cmocka_unit_test(consent_withdrawn_is_the_last_word),
         cmocka_unit_test(as_long_as_the_session_is_known),
