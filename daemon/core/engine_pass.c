@@ -12,13 +12,14 @@ static struct bs_order_rules rules_of(const struct bs_engine *e)
 
 /* Room. */
 
+/* An order has bouts to pass to: they come first. */
 bool bs_engine_ready_member(struct bs_engine *e, struct bs_member *m)
 {
-    if (!m->order)
-        m->order = bs_order_new();
     if (!m->bouts)
         m->bouts = bs_bouts_add_member(e->bouts, m);
-    if (!m->order || !m->bouts)
+    if (m->bouts && !m->order)
+        m->order = bs_order_new();
+    if (!m->order)
         return false;
     bs_bouts_withhold(m->bouts, m->windows.withheld);
     m->quiet = false;

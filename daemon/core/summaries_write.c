@@ -83,6 +83,11 @@ void bs_summaries_write_member(struct bs_summaries *s, const struct bs_summary_m
 
 /* When a session is over. */
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static bool recall(const struct bs_summaries *s, const struct bs_summary_session *session,
                    struct bs_session_facts *ret)
 {
@@ -90,13 +95,17 @@ static bool recall(const struct bs_summaries *s, const struct bs_summary_session
                               ret);
 }
 
+/* A session that a document lets go on may last its longest, until a step is made in it: from there
+ * on a silence ends it, which nobody tells us of. */
 static void ask(struct bs_summaries *s, struct bs_summary_session *session, struct bs_wall_ms wall,
                 const struct bs_effects *effects)
 {
     struct bs_session_facts facts;
     bool was_over = session->over;
     session->over = !recall(s, session, &facts) || facts.over_ms <= wall.ms;
-    session->ask_ms = session->over ? BS_NEVER_MS : facts.over_ms;
+    session->ask_ms = BS_NEVER_MS;
+    if (!session->over)
+        session->ask_ms = earlier(facts.over_ms, wall.ms + BS_SESSION_SILENCE_MS);
     if (session->ask_ms < s->ask_ms)
         s->ask_ms = session->ask_ms;
     if (session->over && !was_over)
@@ -152,7 +161,7 @@ struct bs_wall_ms bs_summaries_wall_deadline(const struct bs_summaries *s)
 struct bs_tick_ms bs_summaries_tick_deadline(const struct bs_summaries *s)
 {
     int64_t running = due(&s->queues[false]), soon = due(&s->queues[true]);
-    return (struct bs_tick_ms){running < soon ? running : soon};
+    return (struct bs_tick_ms){earlier(running, soon)};
 }
 
 /* A step that came late may have found its session over, and let it go on. */

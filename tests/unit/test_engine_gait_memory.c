@@ -144,11 +144,38 @@ static void all_allocations_of_a_message_fail(void **state)
     fail_everywhere(true);
 }
 
+/* The first step of a member found no room for all that a member's steps need. */
+static void consent_changes_of_who_found_no_room(void **state)
+{
+    (void)state;
+    stays_out = true;
+    for (int allowed = 0; allowed < 100; allowed++) {
+        struct world w;
+        world_begin(&w);
+        assert_non_null(bs_buffer_room(&w.lines, 1u << 20));
+        assert_non_null(bs_buffer_room(&w.publications, 1u << 20));
+        say_members(&w);
+        until_failure = allowed;
+        refusals = 0;
+        step(&w, "pod", 0, 'F', 700);
+        until_failure = -1;
+        world_say(&w, "config/member/m0", BS_RECORD_RETAINED,
+                  BS_SLICE("{\"consent\":\"group\",\"devices\":[\"pod0\"]}"));
+        const struct bs_books *b = bs_engine_books(w.engine);
+        assert_int_equal(b->steps_counted + b->steps_rejected[BS_STEP_OVER_LIMIT], 1);
+        world_end(&w);
+        if (refusals == 0)
+            return;
+    }
+    fail_msg("100 allocations are not enough for a step");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_allocation_fails),
         cmocka_unit_test(all_allocations_of_a_message_fail),
+        cmocka_unit_test(consent_changes_of_who_found_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -302,6 +302,28 @@ static void a_backlog_lets_it_go_on(void **state)
     world_end(&w);
 }
 
+/* A document lets it go on; its next silence is the end, not the longest that it may last. */
+static void a_silence_ends_what_went_on(void **state)
+{
+    (void)state;
+    struct world w;
+    struct person ruth = {.id = "m1", .alias = "Ruth"};
+    world_begin(&w);
+    world_say(&w, "tue", 0, WORLD_NO_END, "back");
+    world_step(&w, &ruth, "tue");
+    world_wait_until(&w, 40);
+    world_say(&w, "tue", 0, WORLD_NO_END, "side");
+    world_wait_until(&w, 50);
+    world_step(&w, &ruth, "tue");
+    world_wait_until(&w, 79);
+    world_lines(&w);
+    world_wait_until(&w, 80);
+    EXPECT_LINES(&w, "closed Ruth/back/tue/m1 0 steps=2i");
+    world_wait_until(&w, 800);
+    EXPECT_NOTHING(&w);
+    world_end(&w);
+}
+
 /* A document lets a class go on that fell silent, and the next backlog ends it again, both before
  * what the first backlog changed is due. */
 static void silent_twice_within_a_refresh(void **state)
@@ -513,6 +535,7 @@ int main(void)
         cmocka_unit_test(the_next_session_ends_the_one_before),
         cmocka_unit_test(a_silence_is_the_end),
         cmocka_unit_test(a_backlog_lets_it_go_on),
+        cmocka_unit_test(a_silence_ends_what_went_on),
         cmocka_unit_test(silent_twice_within_a_refresh),
         cmocka_unit_test(a_stepped_clock),
         cmocka_unit_test(consent_withdrawn_is_the_last_word),

@@ -27,7 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bounds. Rows: 8 Mi of 192 bytes are 1.5 GiB, twice what 100 000 members need at five minutes'
+/* Bounds. Rows: 8 Mi of 200 bytes are 1.6 GiB, twice what 100 000 members need at five minutes'
  * lateness. Stored windows a member may have open: the interface says so. Live ones are bounded by
  * the lateness; a row for each direction of an hour of seconds fits. Of tags a wearable makes none:
  * how many a window has is up to sessions and documents. */
