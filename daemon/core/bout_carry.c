@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+_Static_assert(BS_SETTINGS_CARRY_OVER_GAP_S_MAX * 1000 <= BS_VISIT_GAP_MS,
+               "both bouts are of one visit, whose habit is told with the backward one");
+
 void bs_bout_carry_begin(struct bs_bouts *b, struct bs_bout_member *m)
 {
     const struct bs_carry_back *back = &m->carry.back;

@@ -85,7 +85,7 @@ static void note_slip(void *context, void *owner, const struct bs_slip_news *new
 {
     struct bs_engine *e = context;
     struct bs_member *m = owner;
-    bs_windows_count_slip(e->windows, news->tags, news->time_ms, e->now);
+    bs_windows_count_slip(e->windows, &m->windows, news->tags, news->time_ms, e->now);
     bs_summaries_count(e->summaries, news->summary, BS_SUMMARY_SLIPS, e->now);
     if (news->named)
         bs_live_note_slip(e->live, &m->live, bs_slip_metric_name(news->metric), news->time_ms);

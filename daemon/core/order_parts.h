@@ -29,8 +29,9 @@ struct bs_order_waiting {
     struct bs_order_events events;
 };
 
-/* The last that passed, newest before `next`. Of their times the low 32 bits are kept, which tells
- * those of weeks apart: an order is given up when all its windows are final, days before that. */
+/* The last that passed, newest before `next`. Of their times the low 32 bits are kept, which repeat
+ * after 49 days: an order is given up once all its windows are final, and a member who never pauses
+ * so long has passed 64 other steps by then. */
 struct bs_order_ring {
     int64_t latest_ms; /* of all that were in it */
     uint32_t count, next;

@@ -51,7 +51,7 @@ static const struct bs_document_field fields[] = {
     INTEGER(bs_settings, direction_confirm_steps, 1, 10, 3, "steps",
             "steps in a row that confirm a new direction"),
     INTEGER(bs_settings, carry_over_steps, 10, 200, 20, "steps", "length of the carry-over block"),
-    INTEGER(bs_settings, carry_over_gap_s, 1, 600, 60, "s",
+    INTEGER(bs_settings, carry_over_gap_s, 1, BS_SETTINGS_CARRY_OVER_GAP_S_MAX, 60, "s",
             "the forward bout begins at most this long after the backward one"),
     {.name = "slip",
      .type = BS_DOCUMENT_OBJECT,

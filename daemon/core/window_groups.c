@@ -154,11 +154,19 @@ static void touch(struct bs_windows *w, uint32_t row, struct bs_tick_ms now)
         bs_windows_queue(w, row, now);
 }
 
-void bs_windows_count_slip(struct bs_windows *w, struct bs_tags *tags, int64_t time_ms,
-                           struct bs_tick_ms now)
+static bool is_in_group(const struct bs_windows *w, const struct bs_window_member *m, uint32_t row)
+{
+    for (uint32_t i = m->first; i; i = bs_row_at(w, i)->next_of_member)
+        if (bs_row_at(w, i)->in_group == row && !bs_row_is_empty(bs_row_at(w, i)))
+            return true;
+    return false;
+}
+
+void bs_windows_count_slip(struct bs_windows *w, const struct bs_window_member *m,
+                           struct bs_tags *tags, int64_t time_ms, struct bs_tick_ms now)
 {
     uint32_t row = find_row(w, tags, time_ms);
-    if (!row)
+    if (!row || (!tags->named && !is_in_group(w, m, row)))
         return;
     bs_row_at(w, row)->group.slips++;
     touch(w, row, now);

@@ -109,8 +109,10 @@ class Ending:
         its_key = key("group_window", window[0], group=group, drill=drill, phase=phase)
         carried, doubt = self.within(window, self.of_group(
             self.reference.carried, place, window, lambda entry: entry[1].steps[0].time))
-        slips, slip_doubt = self.within(window, self.of_group(
-            self.reference.slips, place, window, lambda entry: entry[2].step.time))
+        slips, slip_doubt = self.within(window, [
+            entry for entry in self.of_group(self.reference.slips, place, window,
+                                             lambda entry: entry[2].step.time)
+            if entry[1].tags.named or entry[1].tags.member in row.steps])
         final_at, _at_latest = self.final_span(window, stored=False)
         if not row.is_safe(self.reference.setting_at("min_group_size", final_at)):
             if row.was_safe:

@@ -60,10 +60,11 @@ static void slips_count_in_their_window(void **state)
     walk_all(&c);
     world_wait(&c.world, WORLD_REFRESH);
     group_rows(&c.world);
-    bs_windows_count_slip(c.world.windows, c.tags[1], WORLD_NOW + 9999, tick(&c));
-    bs_windows_count_slip(c.world.windows, c.tags[2], WORLD_NOW, tick(&c));
-    bs_windows_count_slip(c.world.windows, c.tags[2], WORLD_NOW + WORLD_SIZE, tick(&c));
-    bs_windows_count_slip(c.world.windows, c.tags[2], WORLD_NOW - 1, tick(&c));
+    bs_windows_count_slip(c.world.windows, &c.members[1], c.tags[1], WORLD_NOW + 9999, tick(&c));
+    bs_windows_count_slip(c.world.windows, &c.members[2], c.tags[2], WORLD_NOW, tick(&c));
+    bs_windows_count_slip(c.world.windows, &c.members[2], c.tags[2], WORLD_NOW + WORLD_SIZE,
+                          tick(&c));
+    bs_windows_count_slip(c.world.windows, &c.members[2], c.tags[2], WORLD_NOW - 1, tick(&c));
     assert_int_equal(bs_windows_open_rows(c.world.windows), 6); /* no window is opened by a slip */
     world_wait(&c.world, WORLD_REFRESH - 1);
     assert_string_equal(group_rows(&c.world), "");
@@ -71,7 +72,8 @@ static void slips_count_in_their_window(void **state)
     assert_non_null(strstr(group_rows(&c.world), ",slips=2i,final=false"));
     world_wait(&c.world, WORLD_SIZE + WORLD_LATENESS);
     assert_non_null(strstr(group_rows(&c.world), ",slips=2i,final=true"));
-    bs_windows_count_slip(c.world.windows, c.tags[2], WORLD_NOW, tick(&c)); /* too late */
+    bs_windows_count_slip(c.world.windows, &c.members[2], c.tags[2], WORLD_NOW,
+                          tick(&c)); /* too late */
     world_wait(&c.world, WORLD_SIZE);
     assert_string_equal(group_rows(&c.world), "");
     end_class(&c);
@@ -88,8 +90,8 @@ static void slips_have_tags(void **state)
     names.group = BS_SLICE("none");
     struct bs_tags *alone = world_member_tags(&names, 0, true);
     walk_all(&c);
-    bs_windows_count_slip(c.world.windows, before, WORLD_NOW, tick(&c));
-    bs_windows_count_slip(c.world.windows, alone, WORLD_NOW, tick(&c));
+    bs_windows_count_slip(c.world.windows, &c.members[0], before, WORLD_NOW, tick(&c));
+    bs_windows_count_slip(c.world.windows, &c.members[0], alone, WORLD_NOW, tick(&c));
     world_wait(&c.world, WORLD_REFRESH);
     assert_non_null(strstr(group_rows(&c.world), ",slips=0i,"));
     /* The slip of another phase comes first, the steps after it. */
@@ -106,6 +108,25 @@ static void slips_have_tags(void **state)
     bs_tags_drop(alone);
 }
 
+/* Three without a name are in the row; a fourth slips in it whose steps are in another: one slip
+ * more than those of all others would be theirs alone. */
+static void who_is_unnamed_and_in_no_row_slips_in_none(void **state)
+{
+    (void)state;
+    struct class c;
+    begin_class(&c, 6, 4);
+    for (int i = 1; i < 6; i++)
+        walk(&c, i, 500);
+    bs_windows_count_slip(c.world.windows, &c.members[0], c.tags[0], WORLD_NOW, tick(&c));
+    world_wait(&c.world, WORLD_REFRESH);
+    assert_non_null(strstr(group_rows(&c.world), "members=5i,steps=5i,"));
+    walk(&c, 0, 500);
+    bs_windows_count_slip(c.world.windows, &c.members[0], c.tags[0], WORLD_NOW, tick(&c));
+    world_wait(&c.world, WORLD_REFRESH);
+    assert_non_null(strstr(group_rows(&c.world), ",slips=1i,"));
+    end_class(&c);
+}
+
 /* A row that only slips opened says nothing of anybody. */
 static void slips_alone_make_no_row(void **state)
 {
@@ -119,7 +140,7 @@ static void slips_alone_make_no_row(void **state)
     world_add(&c.world, &c.members[0], alone,
               (struct world_step){WORLD_NOW, BS_DIRECTION_FORWARD, 500, 400, false});
     bs_windows_set_group_min(c.world.windows, 3);
-    bs_windows_count_slip(c.world.windows, c.tags[1], WORLD_NOW, tick(&c));
+    bs_windows_count_slip(c.world.windows, &c.members[1], c.tags[1], WORLD_NOW, tick(&c));
     assert_int_equal(bs_windows_open_rows(c.world.windows), 2);
     world_wait(&c.world, WORLD_SIZE + WORLD_LATENESS);
     assert_string_equal(group_rows(&c.world), "");
@@ -228,6 +249,7 @@ int main(void)
         cmocka_unit_test(whoever_only_waits_is_not_unnamed),
         cmocka_unit_test(slips_count_in_their_window),
         cmocka_unit_test(slips_have_tags),
+        cmocka_unit_test(who_is_unnamed_and_in_no_row_slips_in_none),
         cmocka_unit_test(slips_alone_make_no_row),
         cmocka_unit_test(the_median_of_retentions),
         cmocka_unit_test(a_retention_that_was_left_stays),

@@ -30,8 +30,9 @@ struct bs_settings {
 };
 
 /* The most a settings document can ask for: what sizes memory may rely on these. */
-#define BS_SETTINGS_WINDOW_S_MAX       300
-#define BS_SETTINGS_HOLD_OFF_STEPS_MAX 512
+#define BS_SETTINGS_WINDOW_S_MAX         300
+#define BS_SETTINGS_HOLD_OFF_STEPS_MAX   512
+#define BS_SETTINGS_CARRY_OVER_GAP_S_MAX 600
 
 struct bs_document_table bs_settings_table(void);
 

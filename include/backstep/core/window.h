@@ -112,12 +112,13 @@ void bs_windows_add(struct bs_windows *w, uint32_t row, const struct bs_sample *
 struct bs_tags *bs_windows_tags(const struct bs_windows *w, uint32_t row);
 
 /* Something of these tags happened in the live window of that time: it counts in the group's row,
- * unless that is final. A retention is a member's, named by *holder: NULL, or what the last call
- * for the same carry-over left there, whose value is replaced. Whoever gives the holder up calls
- * bs_windows_leave_retention. */
+ * unless that is final, or it is a slip without a name of a member who has no step in that row,
+ * which would give the member away. A retention is a member's, named by *holder: NULL, or what the
+ * last call for the same carry-over left there, whose value is replaced. Whoever gives the holder
+ * up calls bs_windows_leave_retention. */
 struct bs_group_retention;
-void bs_windows_count_slip(struct bs_windows *w, struct bs_tags *tags, int64_t time_ms,
-                           struct bs_tick_ms now);
+void bs_windows_count_slip(struct bs_windows *w, const struct bs_window_member *m,
+                           struct bs_tags *tags, int64_t time_ms, struct bs_tick_ms now);
 void bs_windows_set_retention(struct bs_windows *w, struct bs_tags *tags, int64_t time_ms,
                               double retention_pct, struct bs_group_retention **holder,
                               struct bs_tick_ms now);
