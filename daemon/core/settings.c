@@ -23,9 +23,9 @@ static const struct bs_document_field slip_fields[] = {
            "deviation from the block that is not added up"),
     NUMBER(bs_slip_settings, threshold_pct, 1000000, 30, "%",
            "sum of deviations that makes a slip"),
-    NUMBER(bs_slip_settings, drift_deg, 1000000, 1.5, "deg", "drift_pct for the trunk's pitch"),
+    NUMBER(bs_slip_settings, drift_deg, 1000000, 1.5, "deg", "as drift_pct, of the trunk's pitch"),
     NUMBER(bs_slip_settings, threshold_deg, 1000000, 6, "deg",
-           "threshold_pct for the trunk's pitch"),
+           "as threshold_pct, of the trunk's pitch"),
     INTEGER(bs_slip_settings, hold_off_steps, 1, BS_SETTINGS_HOLD_OFF_STEPS_MAX, 20, "steps",
             "steps that must be back near the block before the next slip"),
 };
@@ -71,7 +71,8 @@ static const struct bs_document_field fields[] = {
      .fallback = BS_UNKNOWN_IGNORE,
      .choices = unknown_devices,
      .unit = "",
-     .sentence = "guest: a device that no member's document names is a member of its own"},
+     .sentence =
+         "whether a device that no member's document names is ignored, or a member of its own"},
     INTEGER(bs_settings, min_group_size, 3, 100, 5, "members", "smaller groups get no group rows"),
     INTEGER(bs_settings, max_members, 1, 1000000, 20000, "members",
             "bound on members, the guests of a day included"),

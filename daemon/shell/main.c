@@ -42,8 +42,9 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .doc =
-        "Counts a class's steps: subscribes to step events over MQTT, aggregates drill statistics "
-        "per member and writes them to InfluxDB.\v"
+        "Counts a class's steps: subscribes to step events over MQTT and writes to InfluxDB, per "
+        "member and group, what was done, how much of the backward walk is kept in the forward "
+        "one, and when it slips.\v"
         "Stays in the foreground and logs to standard error. SIGHUP reads the configuration "
         "again, SIGTERM and SIGINT end it in order.\n\n"
         "Exit status: 0 after SIGTERM or SIGINT, 75 where another daemon holds the state folder, "

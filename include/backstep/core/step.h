@@ -32,7 +32,7 @@ char bs_direction_letter(enum bs_direction direction);
 bool bs_direction_of_letter(char letter, enum bs_direction *ret);
 
 /* The optional measured fields: name in JSON, hard range (outside: the field is dropped and
- * counted, the step stays). Ranges from measured gait: see the reference page on step events. */
+ * counted, the step stays). Ranges from measured gait: see backstep-events(5). */
 #define BS_FIELDS(X)                                                                               \
     X(STEP_MS, "step_ms", 140, 2200)                                                               \
     X(STRIDE_MS, "stride_ms", 300, 3000)                                                           \

@@ -13,7 +13,7 @@
  * same rules, where it gives nobody away (group_window.h). There are never more of them than of
  * members' rows, for each was opened by one: they need no bound of their own.
  *
- * The formulas of the fields stand in the reference page on rows; the sums are exact (sums.h). */
+ * The formulas of the fields stand in backstep-rows(5); the sums are exact (sums.h). */
 #ifndef BACKSTEP_CORE_WINDOW_H
 #define BACKSTEP_CORE_WINDOW_H
 
