@@ -360,6 +360,35 @@ static void a_longer_gap_keeps_a_bout_open(void **state)
     world_end(&w);
 }
 
+/* Forward steps of 30 s after a backward bout arrive a quarter of an hour late, under a lateness
+ * that was raised meanwhile: they are what comes next. */
+static void a_longer_lateness_takes_a_visit_up_again(void **state)
+{
+    (void)state;
+    struct world w;
+    struct walker pod;
+    begin(&w, &pod);
+    say(&w, "settings/site", "{\"allowed_lateness_s\":0}");
+    pod.mm = 700;
+    walk(&w, &pod, 'F', 20);
+    pod.mm = 500;
+    walk(&w, &pod, 'B', 10);
+    int64_t next = w.tick + 30000;
+    world_wait(&w, 17 * MINUTE); /* the visit is settled */
+    say(&w, "settings/site", "{\"allowed_lateness_s\":3600}");
+    pod.mm = 600;
+    for (int i = 0; i < 20; i++) {
+        pod.ahead = next + 500 * i - w.tick;
+        step(&w, &pod, 'F');
+    }
+    world_wait(&w, 2 * HOUR);
+    struct row_summary carried = rows_of(world_lines(&w), "carry_over", "", NULL);
+    assert_non_null(carried.last);
+    assert_true(row_field(carried.last, "block_steps") == 20);
+    assert_true(row_field(carried.last, "step_length_retention_pct") == 50);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +407,7 @@ int main(void)
         cmocka_unit_test(other_windows_in_mid_bout),
         cmocka_unit_test(another_gap_in_mid_bout),
         cmocka_unit_test(a_longer_gap_keeps_a_bout_open),
+        cmocka_unit_test(a_longer_lateness_takes_a_visit_up_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

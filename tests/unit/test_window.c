@@ -83,6 +83,28 @@ static void rows_without_a_name_live_and_are_never_written(void **state)
     world_end(&w);
 }
 
+/* Dirt that is younger than refresh is written at the end all the same, and not once more after it.
+ */
+static void a_dirty_row_is_written_at_its_windows_end(void **state)
+{
+    (void)state;
+    struct world w;
+    struct member ruth;
+    world_begin(&w);
+    begin_member(&ruth, "ruth", "none");
+    world_wait(&w, WORLD_SIZE - 1);
+    world_add(&w, &ruth.windows, ruth.named, forward(&w));
+    assert_rows(&w, "");
+    world_wait(&w, 1);
+    assert_rows(&w, "ruth F 1 open 0\n");
+    world_wait(&w, WORLD_LATENESS - 1);
+    assert_rows(&w, "");
+    world_wait(&w, 1);
+    assert_rows(&w, "ruth F 1 final 0\n");
+    end_member(&ruth);
+    world_end(&w);
+}
+
 /* Consent falls to `group` and is given again: the row goes on where it was, and what was counted
  * meanwhile stands in none of the member's own. */
 static void a_row_goes_on_after_it_was_withheld(void **state)
@@ -428,6 +450,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_without_a_name_live_and_are_never_written),
+        cmocka_unit_test(a_dirty_row_is_written_at_its_windows_end),
         cmocka_unit_test(a_row_goes_on_after_it_was_withheld),
         cmocka_unit_test(what_a_withheld_row_gathers_is_not_lost),
         cmocka_unit_test(a_window_that_is_final_while_withheld_is_closed_unwritten),
