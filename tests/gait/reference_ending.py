@@ -111,8 +111,9 @@ class Ending:
             self.reference.carried, place, window, lambda entry: entry[1].steps[0].time))
         slips, slip_doubt = self.within(window, self.of_group(
             self.reference.slips, place, window, lambda entry: entry[2].step.time))
-        final_at, _at_latest = self.final_span(window, stored=False)
-        if not row.is_safe(self.reference.setting_at("min_group_size", final_at)):
+        sizes = [self.reference.setting_at("min_group_size", at)
+                 for at in self.final_span(window, stored=False)]
+        if not all(map(row.is_safe, sizes)):
             if row.was_safe:
                 self.result.maybe.add(its_key)
             return
