@@ -43,9 +43,16 @@ void bs_tiling_change(struct bs_tiling *t, int64_t size_ms, int64_t arrival_ms,
     t->count++;
 }
 
+/* Its last window may reach over the boundary. */
+static int64_t first_ends(const struct bs_tiling *t)
+{
+    int64_t size = t->sizes[0].size_ms;
+    return floor_to(t->sizes[1].from_ms - 1, size) + size;
+}
+
 void bs_tiling_forget(struct bs_tiling *t, int64_t before_ms)
 {
-    while (t->count > 1 && t->sizes[1].from_ms <= before_ms)
+    while (t->count > 1 && first_ends(t) <= before_ms)
         drop_first(t);
 }
 

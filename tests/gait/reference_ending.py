@@ -113,8 +113,9 @@ class Ending:
             entry for entry in self.of_group(self.reference.slips, place, window,
                                              lambda entry: entry[2].step.time)
             if entry[1].tags.named or entry[1].tags.member in row.steps])
-        final_at, _at_latest = self.final_span(window, stored=False)
-        if not row.is_safe(self.reference.setting_at("min_group_size", final_at)):
+        sizes = [self.reference.setting_at("min_group_size", at)
+                 for at in self.final_span(window, stored=False)]
+        if not all(map(row.is_safe, sizes)):
             if row.was_safe:
                 self.result.maybe.add(its_key)
             return

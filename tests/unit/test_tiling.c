@@ -66,6 +66,20 @@ static void no_two_windows_share_a_start(void **state)
         }
 }
 
+/* 7 s give way to 10 s at 30 s, and the last window of 7 s reaches to 35 s. */
+static void a_size_is_known_as_long_as_its_last_window(void **state)
+{
+    (void)state;
+    struct bs_tiling t;
+    bs_tiling_init(&t, 7000);
+    bs_tiling_change(&t, 10000, 25000, 0);
+    assert_int_equal(bs_tiling_find(&t, 29999).start_ms, 28000);
+    bs_tiling_forget(&t, 34999);
+    assert_int_equal(bs_tiling_find(&t, 29999).start_ms, 28000);
+    bs_tiling_forget(&t, 35000);
+    assert_int_equal(bs_tiling_floor(&t), 30000);
+}
+
 static void old_sizes_are_forgotten(void **state)
 {
     (void)state;
@@ -90,6 +104,7 @@ int main(void)
         cmocka_unit_test(a_change_waits_for_the_larger_boundary),
         cmocka_unit_test(an_exact_boundary_is_used),
         cmocka_unit_test(no_two_windows_share_a_start),
+        cmocka_unit_test(a_size_is_known_as_long_as_its_last_window),
         cmocka_unit_test(old_sizes_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ void bs_tiling_init(struct bs_tiling *t, int64_t size_ms);
 void bs_tiling_change(struct bs_tiling *t, int64_t size_ms, int64_t arrival_ms,
                       int64_t max_future_ms);
 
-/* Sizes that ended at or before `before_ms` are no longer asked for. */
+/* Sizes whose last window ended at or before `before_ms` are no longer asked for. */
 void bs_tiling_forget(struct bs_tiling *t, int64_t before_ms);
 
 /* The window of an event time that is not before bs_tiling_floor. */
