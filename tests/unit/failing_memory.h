@@ -13,18 +13,19 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 
-static int until_failure = -1; /* allocations that still succeed; -1: all do */
-static bool stays_out;         /* then all fail, until the test says otherwise; else one does */
-static int refusals;           /* those that failed */
+/* Volatile: across the whole program a compiler knows that an allocation changes no variable. */
+static volatile int until_failure = -1; /* allocations that still succeed; -1: all do */
+static volatile bool stays_out;         /* then all fail, until told otherwise; else one does */
+static volatile int refusals;           /* those that failed */
 
 static bool fails(void)
 {
     if (until_failure != 0) {
-        until_failure -= until_failure > 0;
+        until_failure = until_failure - (until_failure > 0);
         return false;
     }
     until_failure = stays_out ? 0 : -1;
-    refusals++;
+    refusals = refusals + 1;
     return true;
 }
 
