@@ -80,6 +80,13 @@ void bs_bouts_end(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_
     bs_bout_course_forget(b, m);
 }
 
+void bs_bouts_forget_gait(struct bs_bout_member *m)
+{
+    bs_check(m->bout.direction == BS_DIRECTION_UNKNOWN);
+    bs_carry_fini(&m->carry);
+    m->carry = (struct bs_carry){0};
+}
+
 void bs_bouts_withhold(struct bs_bout_member *m, bool withheld)
 {
     m->withheld = withheld;

@@ -36,6 +36,8 @@ static void set_consent(struct bs_engine *e, struct bs_member *m, enum bs_consen
         bs_windows_write_member(e->windows, &m->windows, effects);
         bs_summaries_write_member(e->summaries, &m->summaries, effects);
     }
+    if (m->bouts && m->consent != consent && consent == BS_CONSENT_MEMBER)
+        bs_bouts_forget_gait(m->bouts);
     m->consent = (uint8_t)consent;
     m->windows.withheld = m->summaries.withheld = consent != BS_CONSENT_MEMBER;
     if (m->bouts)

@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict, namedtuple
 
 import reference_rows as rows
-from reference_bouts import Walk
+from reference_bouts import Habit, Walk
 from reference_ending import TICK_MS, Ending
 from reference_messages import Boot, Rejected, decode
 from reference_steps import Event, Order, Step
@@ -189,6 +189,8 @@ class Reference:
             self.add_in_order(member, step)
         member.walk.end()
         member.walk.unsettled = []
+        if consent == "member":  # what was walked under less is in no row of the member's own
+            member.walk.habit, member.walk.back = Habit(), None
         member.consent = consent
         member.consents.append((self.wall, consent))
 

@@ -179,6 +179,29 @@ static void each_consent_has_its_own_bout(void **state)
 }
 
 /* The same consent said again, another alias, other groups: what runs goes on. */
+/* Whose habit and way back were walked with less consent has neither in a row of the own. */
+static void what_was_walked_under_less_consent_is_compared_with_nothing(void **state)
+{
+    (void)state;
+    for (int less = 0; less < 2; less++) {
+        struct world w;
+        struct walker pod;
+        begin(&w, &pod);
+        say_consent(&w, less ? "group" : "member");
+        pod.mm = 700;
+        walk(&w, &pod, 'F', 20);
+        pod.mm = 500;
+        walk(&w, &pod, 'B', 20);
+        say_consent(&w, "member");
+        pod.mm = 600;
+        walk(&w, &pod, 'F', 30);
+        settle(&w);
+        int told = rows_of(world_lines(&w), "carry_over", "", NULL).count;
+        assert_int_equal(told > 0, !less);
+        world_end(&w);
+    }
+}
+
 static void other_changes_of_a_document_end_nothing(void **state)
 {
     (void)state;
@@ -398,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_bout_waits_for_its_steps),
         cmocka_unit_test(consent_that_falls_is_the_last_word_of_a_bout),
         cmocka_unit_test(each_consent_has_its_own_bout),
+        cmocka_unit_test(what_was_walked_under_less_consent_is_compared_with_nothing),
         cmocka_unit_test(other_changes_of_a_document_end_nothing),
         cmocka_unit_test(a_bout_outlives_its_members_document),
         cmocka_unit_test(a_stepped_clock_ends_bouts_and_forgets_the_order),

@@ -88,6 +88,10 @@ void bs_bouts_take(struct bs_bouts *b, struct bs_bout_member *m, const struct bs
 /* Ends the running bout, and forgets what is not settled; the next step begins anew. */
 void bs_bouts_end(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_effects *effects);
 
+/* Consent is `member` from now on: the habit and the backward bout that were walked under less are
+ * in no row of the member's own. No bout may run. */
+void bs_bouts_forget_gait(struct bs_bout_member *m);
+
 /* Consent is below `member` now: no row of the member's is written while that lasts. */
 void bs_bouts_withhold(struct bs_bout_member *m, bool withheld);
 
