@@ -27,7 +27,7 @@ SLIPS = {"step_length": 13, "vertical_oscillation": 13, "trunk_pitch": 27}
 ONSET = 2
 DEVIATIONS = {"step_length": 20.0, "vertical_oscillation": 20.0, "trunk_pitch": -4.0}  # limited ones
 PHASES = {"free": HABIT, "imprint": BACK, "carry-over": 120}  # steps long
-SETTINGS = {"refresh_s": 1, "reorder_ms": STEP_MS, "carry_over_steps": BLOCK,
+SETTINGS = {"refresh_s": 1, "reorder_ms": 2000, "carry_over_steps": BLOCK,
             "bout_min_steps": BACK}  # the way back is just long enough
 
 

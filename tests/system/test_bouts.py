@@ -18,9 +18,13 @@ from processes import Failure, wait_until
 
 MEASUREMENTS = ("gait_window", "gait_bout", "carry_over", "slip", "group_window")
 CALM, KILLED = "calm", "killed"
-# The drill begins so long ago that all up to the first changed steps is sent at once; these, and
-# what comes behind, when they are made: a notice is only sent while it is news.
-BEGAN_MS = (drill.HABIT + drill.BACK + min(drill.SLIPS.values()) - 2) * drill.STEP_MS
+# The drill begins so long ago that most of it is sent at once; the first changed steps, and what
+# comes behind, when they are made: a notice is only sent while it is news. Until then a daemon that
+# was killed has time to come back, or it would find the steps in its log, and say nothing.
+BACK_MS = 4000
+# Of what is sent at once: a belt's event must find its step waiting, also over a kill.
+CATCH_UP_REORDER_MS = 10_000
+BEGAN_MS = (drill.HABIT + drill.BACK + min(drill.SLIPS.values())) * drill.STEP_MS - BACK_MS
 
 
 class Walk(threading.Thread):
@@ -73,16 +77,19 @@ class Wearables:
         return sum(map(len, self.heard[site].values()))
 
 
-def start(case, broker, influx, begin):
-    """The two daemons, everything in force and every device known."""
-    daemons = {site: case.daemon(broker.uri, influx, name=site, site=site, influxdb={
-        "flush_ms": 100}).start() for site in (CALM, KILLED)}
-    for daemon in daemons.values():
+def settle_order(broker, daemons, reorder_ms):
+    for daemon in daemons:
+        with Operator(daemon, broker) as operator:
+            operator.accept("settings", "site", {**drill.SETTINGS, "reorder_ms": reorder_ms})
+
+
+def put_in_force(broker, daemons, begin):
+    """All documents, and every device is known."""
+    for daemon in daemons:
         with Operator(daemon, broker) as operator, broker.client() as client:
             operator.accept_all(list(drill.documents(begin)))
             for device, birth in drill.births():
                 client.publish(daemon.topic(f"device/{device}/birth"), birth, retain=True)
-    return daemons
 
 
 def kill(daemon):
@@ -90,17 +97,27 @@ def kill(daemon):
     daemon.start()
 
 
-def kill_meanwhile(case, daemon, wearables):
+def wait_between_steps(begin):
+    """All that tells of the last one has come, and nothing yet of the next."""
+    since = (now_ms() - begin) % drill.STEP_MS
+    if not 150 <= since <= 350:
+        time.sleep((drill.STEP_MS + 150 - since) % drill.STEP_MS / 1000)
+
+
+def kill_meanwhile(case, broker, daemons, wearables, begin):
     """While it catches up; and when it has told of the first slips, which are fresh enough to be
-    told again, before the last one."""
+    told again, before the last one, with steps that wait."""
     time.sleep(case.random.uniform(0, 0.3))
-    kill(daemon)
+    kill(daemons[KILLED])
+    daemons[KILLED].wait_online(broker)
+    settle_order(broker, daemons.values(), drill.SETTINGS["reorder_ms"])
     told = 2 * len(drill.notices(0))  # each device is told of two that slip at once
     wait_until(lambda: wearables.listen(0.1) or wearables.count(KILLED) >= told, 15,
                f"{told} notices of the first slips")
     for _ in range(2):
         wearables.listen(case.random.uniform(0, 0.8))
-        kill(daemon)
+        wait_between_steps(begin)
+        kill(daemons[KILLED])
 
 
 def rows(influx, site):
@@ -161,10 +178,13 @@ def expect_notices(broker, wearables, begin):
 
 def test_drill(case):
     broker, influx = case.broker(), case.influx()
+    daemons = {site: case.daemon(broker.uri, influx, name=site, site=site, influxdb={
+        "flush_ms": 100}).start_online(broker) for site in (CALM, KILLED)}
     wearables, begin = Wearables(broker), now_ms() - BEGAN_MS
-    daemons = start(case, broker, influx, begin)
+    put_in_force(broker, daemons.values(), begin)
+    settle_order(broker, daemons.values(), CATCH_UP_REORDER_MS)
     walk = Walk(broker, daemons.values(), begin)
-    kill_meanwhile(case, daemons[KILLED], wearables)
+    kill_meanwhile(case, broker, daemons, wearables, begin)
     walk.finish()
     expected = drill.all_rows(begin)
     for site in (CALM, KILLED):
