@@ -169,7 +169,8 @@ static void touch(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_
     if (!m->bout.written)
         return;
     m->bout.row_dirty = true;
-    bs_bout_mark_dirty(b, m, moment->now);
+    bool as_shown = m->bout.shown && m->bout.shown_open == m->bout.open;
+    bs_bout_mark_dirty(b, m, moment->now, !as_shown || m->bout.carry_dirty);
 }
 
 static void take_own(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_passed *passed,

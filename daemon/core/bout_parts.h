@@ -44,9 +44,10 @@ struct bs_carry_over {
 };
 
 struct bs_bout {
-    uint8_t direction; /* enum bs_direction; UNKNOWN: none runs */
-    bool open;         /* as it is shown: it had not fallen silent when its last step passed */
-    bool written;      /* it reached bout_min_steps */
+    uint8_t direction;      /* enum bs_direction; UNKNOWN: none runs */
+    bool open;              /* as it is shown: it had not fallen silent when its last step passed */
+    bool written;           /* it reached bout_min_steps */
+    bool shown, shown_open; /* its row was written, and as what the last time */
     bool row_dirty, carry_dirty;
     struct bs_tags *tags;       /* of its first step, held */
     struct bs_summary *summary; /* likewise; NULL: none */
@@ -73,13 +74,19 @@ struct bs_bout_member {
     struct bs_carry carry;
     struct bs_bout_member *dirty_next, *dirty_previous; /* oldest dirt first */
     int64_t dirty_since;                                /* tick; -1: clean */
+    bool dirty_soon;                                    /* and in which queue */
+};
+
+/* Members whose rows are dirty, oldest dirt first. */
+struct bs_bout_queue {
+    struct bs_bout_member *first, *last;
 };
 
 struct bs_bouts {
     const struct bs_settings *settings;
     struct bs_bout_listener listener;
     struct bs_sketch_scale scale;
-    struct bs_bout_member *dirty_first, *dirty_last;
+    struct bs_bout_queue queues[2]; /* of bouts that only go on, and to be written soon */
     struct bs_bout_run *spare_runs;
     struct bs_line line;
 };
@@ -109,7 +116,9 @@ void bs_bout_carry_close(struct bs_bouts *b, struct bs_bout_member *m);
 void bs_bout_carry_free(struct bs_bout_member *m);
 
 /* bout_write.c */
-void bs_bout_mark_dirty(struct bs_bouts *b, struct bs_bout_member *m, struct bs_tick_ms now);
+/* `soon`: more has changed than that the bout goes on. */
+void bs_bout_mark_dirty(struct bs_bouts *b, struct bs_bout_member *m, struct bs_tick_ms now,
+                        bool soon);
 void bs_bout_mark_clean(struct bs_bouts *b, struct bs_bout_member *m);
 /* Writes what is dirty of the member's. */
 void bs_bout_write(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_effects *effects);

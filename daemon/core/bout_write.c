@@ -3,50 +3,61 @@
 
 /* Dirt. */
 
-void bs_bout_mark_dirty(struct bs_bouts *b, struct bs_bout_member *m, struct bs_tick_ms now)
+void bs_bout_mark_dirty(struct bs_bouts *b, struct bs_bout_member *m, struct bs_tick_ms now,
+                        bool soon)
 {
-    if (m->dirty_since >= 0)
+    if (m->dirty_since >= 0 && (m->dirty_soon || !soon))
         return;
+    bs_bout_mark_clean(b, m);
+    struct bs_bout_queue *q = &b->queues[soon];
     m->dirty_since = now.ms;
+    m->dirty_soon = soon;
     m->dirty_next = NULL;
-    m->dirty_previous = b->dirty_last;
-    if (b->dirty_last)
-        b->dirty_last->dirty_next = m;
+    m->dirty_previous = q->last;
+    if (q->last)
+        q->last->dirty_next = m;
     else
-        b->dirty_first = m;
-    b->dirty_last = m;
+        q->first = m;
+    q->last = m;
 }
 
 void bs_bout_mark_clean(struct bs_bouts *b, struct bs_bout_member *m)
 {
     if (m->dirty_since < 0)
         return;
+    struct bs_bout_queue *q = &b->queues[m->dirty_soon];
     m->dirty_since = -1;
     if (m->dirty_previous)
         m->dirty_previous->dirty_next = m->dirty_next;
     else
-        b->dirty_first = m->dirty_next;
+        q->first = m->dirty_next;
     if (m->dirty_next)
         m->dirty_next->dirty_previous = m->dirty_previous;
     else
-        b->dirty_last = m->dirty_previous;
+        q->last = m->dirty_previous;
+}
+
+static int64_t due(const struct bs_bouts *b, bool soon)
+{
+    int64_t delay_ms = b->settings->refresh_s * 1000 * (soon ? 1 : BS_BOUT_REFRESHES);
+    return b->queues[soon].first ? b->queues[soon].first->dirty_since + delay_ms : BS_NEVER_MS;
 }
 
 struct bs_tick_ms bs_bouts_deadline(const struct bs_bouts *b)
 {
-    if (!b->dirty_first)
-        return (struct bs_tick_ms){BS_NEVER_MS};
-    return (struct bs_tick_ms){b->dirty_first->dirty_since + b->settings->refresh_s * 1000};
+    int64_t soon = due(b, true), later = due(b, false);
+    return (struct bs_tick_ms){soon < later ? soon : later};
 }
 
 void bs_bouts_fire(struct bs_bouts *b, struct bs_tick_ms now, const struct bs_effects *effects)
 {
-    while (bs_bouts_deadline(b).ms <= now.ms) {
-        struct bs_bout_member *m = b->dirty_first;
-        if (!m->bout.open)
-            bs_bout_carry_close(b, m);
-        bs_bout_write(b, m, effects);
-    }
+    for (int soon = 1; soon >= 0; soon--)
+        while (due(b, soon) <= now.ms) {
+            struct bs_bout_member *m = b->queues[soon].first;
+            if (!m->bout.open)
+                bs_bout_carry_close(b, m);
+            bs_bout_write(b, m, effects);
+        }
 }
 
 /* Rows. */
@@ -92,6 +103,8 @@ void bs_bout_write(struct bs_bouts *b, struct bs_bout_member *m, const struct bs
         if (bout->carry_dirty)
             effects->line(effects->context, carry_line(b, m), bout->open);
     }
+    bout->shown = true;
+    bout->shown_open = bout->open;
     bout->row_dirty = bout->carry_dirty = false;
 }
 

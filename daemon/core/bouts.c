@@ -23,7 +23,7 @@ void bs_bouts_free(struct bs_bouts *b)
 {
     if (!b)
         return;
-    bs_check(!b->dirty_first);
+    bs_check(!b->queues[0].first && !b->queues[1].first);
     for (struct bs_bout_run *run = b->spare_runs, *next; run; run = next) {
         next = run->next_spare;
         free(run);

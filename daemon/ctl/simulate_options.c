@@ -99,8 +99,10 @@ void bs_parse_range(struct argp_state *state, const char *option, const char *te
     char low[32];
     const char *dots = strstr(text, "..");
     size_t length = dots ? (size_t)(dots - text) : strlen(text);
-    if (length >= sizeof low)
+    if (length >= sizeof low) {
         argp_error(state, "--%s is '%s', not a number or two with .. between", option, text);
+        return; /* argp has ended the program, which the compiler does not know */
+    }
     memcpy(low, text, length);
     low[length] = '\0';
     ret[0] = bs_parse_number(state, option, low, min, max);

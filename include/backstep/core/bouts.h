@@ -13,11 +13,13 @@
  * Steps that are not settled yet wait; all values count settled steps only. A step time counts only
  * where the step before it is a settled one of the same bout.
  *
- * Rows carry the tags of their bout's first step. They are written at the bout's end and, while it
- * is open, when they have been dirty for `refresh_ms`, from `bout_min_steps` on; a carry-over from
- * the full block on (carry_over.h), a slip at once (slip.h). A bout that fell silent is shown as
- * not open; it may go on. Rows whose tags are not `named`, or whose member is withheld, are not
- * written, but what they would say is told to the listener all the same. */
+ * Rows carry the tags of their bout's first step. They are written at the bout's end and, from
+ * `bout_min_steps` on, while it is open: once they have been dirty for `refresh_s` the first time,
+ * when a silent bout goes on and when a carry-over changes; else, since they are long and say
+ * little new, for BS_BOUT_REFRESHES of it. A carry-over is written from the full block on
+ * (carry_over.h), a slip at once (slip.h). A bout that fell silent is shown as not open; it may go
+ * on. Rows whose tags are not `named`, or whose member is withheld, are not written, but what they
+ * would say is told to the listener all the same. */
 #ifndef BACKSTEP_CORE_BOUTS_H
 #define BACKSTEP_CORE_BOUTS_H
 
@@ -31,6 +33,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* What only goes on is written so many times more seldom than what changes. */
+#define BS_BOUT_REFRESHES 5
 
 struct bs_bouts;
 
