@@ -31,9 +31,8 @@ void bs_bouts_free(struct bs_bouts *b)
     free(b);
 }
 
-struct bs_bout_member *bs_bouts_add_member(struct bs_bouts *b, void *owner)
+struct bs_bout_member *bs_bouts_add_member(void *owner)
 {
-    (void)b;
     struct bs_bout_member *m = calloc(1, sizeof *m);
     if (!m)
         return NULL;

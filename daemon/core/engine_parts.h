@@ -71,7 +71,7 @@ struct bs_tags *bs_engine_tags(struct bs_engine *e, struct bs_member *m, int64_t
 /* engine_pass.c. */
 
 /* The member has what its steps need; false where memory is out. */
-bool bs_engine_ready_member(struct bs_engine *e, struct bs_member *m);
+bool bs_engine_ready_member(struct bs_member *m);
 void bs_engine_release_member(void *context, struct bs_member *m);
 
 /* The step that an event of a ready member joins, and room for it as a step of its own. */

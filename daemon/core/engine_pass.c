@@ -2,8 +2,6 @@
  * passed when their time comes. Must never pass a step before it is in the books. */
 #include "engine_parts.h"
 
-#include <stdlib.h>
-
 static struct bs_order_rules rules_of(const struct bs_engine *e)
 {
     const struct bs_settings *s = bs_config_settings(e->config);
@@ -13,10 +11,10 @@ static struct bs_order_rules rules_of(const struct bs_engine *e)
 /* Room. */
 
 /* An order has bouts to pass to: they come first. */
-bool bs_engine_ready_member(struct bs_engine *e, struct bs_member *m)
+bool bs_engine_ready_member(struct bs_member *m)
 {
     if (!m->bouts)
-        m->bouts = bs_bouts_add_member(e->bouts, m);
+        m->bouts = bs_bouts_add_member(m);
     if (m->bouts && !m->order)
         m->order = bs_order_new();
     if (!m->order)

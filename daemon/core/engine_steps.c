@@ -178,9 +178,9 @@ static void place_message(struct bs_engine *e, struct origin *o)
 }
 
 /* The member's order knows the device; false where a bound or memory is reached. */
-static bool ready(struct bs_engine *e, struct origin *o)
+static bool ready(struct origin *o)
 {
-    if (!bs_engine_ready_member(e, o->member))
+    if (!bs_engine_ready_member(o->member))
         return false;
     bool fresh;
     int slot = bs_device_slot(o->device, &fresh);
@@ -207,7 +207,7 @@ static void take_steps(struct bs_engine *e, struct bs_slice device)
     }
     o.boot = bs_device_boot(o.device, m->boot, m->uses_up, e->windows, e->now);
     o.counts.received = m->count;
-    if (!o.boot || !ready(e, &o)) {
+    if (!o.boot || !ready(&o)) {
         reject_all(e, BS_STEP_OVER_LIMIT);
         o.counts.rejected = m->count;
         bs_engine_hear_device(e, o.device, &o.counts);

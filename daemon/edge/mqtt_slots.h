@@ -1,7 +1,7 @@
-/* What is to be published: one slot per topic, the newest content wins; only of answers and notices,
- * each of which is for somebody, none is left out for a newer one. A slot lives until the broker
- * answered exactly its newest content, so memory is bounded by what is outstanding. Two queues run
- * through them: what is patient flies when nothing else waits.
+/* What is to be published: one slot per topic, the newest content wins; only of answers and
+ * notices, each of which is for somebody, none is left out for a newer one. A slot lives until the
+ * broker answered exactly its newest content, so memory is bounded by what is outstanding. Two
+ * queues run through them: what is patient flies when nothing else waits.
  *
  * Holds no lock and calls no MQTT library: whoever calls holds the module's lock. Content that is
  * `flying` is never freed or changed before the slot is settled, so that it may be read without

@@ -131,7 +131,7 @@ static inline void world_begin(struct world *w)
     struct bs_bout_listener listener = {w, world_began, world_written, world_carried,
                                         world_slipped};
     assert_int_equal(bs_bouts_new(&w->bouts, &w->settings, &listener), BS_OK);
-    w->member = bs_bouts_add_member(w->bouts, w);
+    w->member = bs_bouts_add_member(w);
     assert_non_null(w->member);
 }
 

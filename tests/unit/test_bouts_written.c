@@ -118,7 +118,7 @@ static void dirt_of_several_members(void **state)
     world_begin(&w);
     own = w.member;
     for (int i = 0; i < 6; i++) {
-        w.member = members[i] = bs_bouts_add_member(w.bouts, &w);
+        w.member = members[i] = bs_bouts_add_member(&w);
         w.at = 100 * i;
         world_repeat(&w, 'F', 8);
     }
@@ -365,7 +365,7 @@ static void a_member_may_go_at_any_time(void **state)
         bs_bouts_free_member(w.bouts, w.member);
         assert_int_equal(w.tags->references, 1);
         assert_true(deadline(&w) == BS_NEVER_MS);
-        w.member = bs_bouts_add_member(w.bouts, &w);
+        w.member = bs_bouts_add_member(&w);
         world_repeat(&w, 'L', 8); /* in memory that was used before */
         world_lines(&w);
         world_stop(&w);

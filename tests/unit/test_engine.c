@@ -1,5 +1,6 @@
 /* The fold from records to rows: verdicts in their order, windows, lateness, settings, time. */
 #include "engine_world.h"
+#include "rows.h"
 
 #include <string.h>
 
@@ -390,7 +391,9 @@ static void a_changed_window_size_leaves_placed_steps_alone(void **state)
         world_step(&w, "pod", "{\"v\":1,\"boot\":1,\"seq\":2,\"t\":%lld}", (long long)w.tick);
         world_wait(&w, 500000);
         assert_int_equal(bs_engine_books(w.engine)->steps_counted, 2);
-        assert_non_null(strstr(world_lines(&w), "steps=2i,missed=0i,lost=0i,late=0i,"));
+        struct row_summary windows = rows_of(world_lines(&w), "gait_window", "final=true", NULL);
+        assert_true(windows.count == 1 &&
+                    row_has(windows.last, " steps=2i,missed=0i,lost=0i,late=0i,"));
         world_end(&w);
     }
 }

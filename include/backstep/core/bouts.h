@@ -83,7 +83,7 @@ enum bs_status bs_bouts_new(struct bs_bouts **ret, const struct bs_settings *set
 void bs_bouts_free(struct bs_bouts *b);
 
 /* NULL where memory is out. */
-struct bs_bout_member *bs_bouts_add_member(struct bs_bouts *b, void *owner);
+struct bs_bout_member *bs_bouts_add_member(void *owner);
 void bs_bouts_free_member(struct bs_bouts *b, struct bs_bout_member *m);
 
 /* A step that passed in order. */
