@@ -203,6 +203,11 @@ static void find_reason(struct bs_runtime *rt, char *ret, size_t bytes)
     else if (rt->fold.backlog)
         snprintf(ret, bytes, "the outbox in %.150s takes no rows: %s", rt->conf->journal.directory,
                  bs_status_text(rt->fold.trouble));
+    else if (rt->snapshots.trouble != BS_OK)
+        snprintf(ret, bytes, "no snapshot can be written in %.150s: %s",
+                 rt->conf->journal.directory,
+                 rt->snapshots.error ? strerror(rt->snapshots.error)
+                                     : bs_status_text(rt->snapshots.trouble));
 }
 
 static void follow_conditions(struct bs_runtime *rt)
