@@ -45,6 +45,15 @@ static enum bs_status save(void *context, const struct bs_sink *sink)
 
 /* The start. */
 
+static void report_restored(const struct bs_runtime *rt, uint64_t position, uint64_t began_ns)
+{
+    struct bs_engine_held held;
+    bs_engine_get_held(rt->engine, &held);
+    bs_report(BS_LOG_INFO, "took up the snapshot at %llu, members %u, devices %u, in %.3f s",
+              (unsigned long long)position, held.members, held.devices,
+              (double)(bs_clock_mono().ns - began_ns) / 1e9);
+}
+
 static enum bs_status go_on_from(struct bs_runtime *rt, const struct bs_snapshot_frame *frame)
 {
     uint64_t first = bs_log_first(rt->intake), head = bs_log_head(rt->intake);
@@ -110,9 +119,14 @@ enum bs_status bs_runtime_restore(struct bs_runtime *rt)
     uint64_t positions[BS_SNAPSHOT_FILES_MAX];
     size_t count = bs_snapshot_files_list(rt->snapshots.files, positions);
     enum bs_status status = BS_OK;
-    for (size_t i = 0; i < count; i++)
-        if (try_file(rt, positions[i], &status))
-            return status;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t began = bs_clock_mono().ns;
+        if (!try_file(rt, positions[i], &status))
+            continue;
+        if (status == BS_OK)
+            report_restored(rt, positions[i], began);
+        return status;
+    }
     return bs_engine_new(&rt->engine, &options);
 }
 
