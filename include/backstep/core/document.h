@@ -27,6 +27,9 @@ struct bs_document_error {
 
 #define BS_DOCUMENT_TEXT_MAX 32 /* Unicode code points of a text */
 
+/* True where it is UTF-8 and may stand as a TEXT, below. */
+bool bs_document_is_text(struct bs_slice text);
+
 /* A list of ids as the document gives them, none twice. */
 struct bs_ids {
     struct bs_slice *at;
