@@ -83,6 +83,16 @@ static inline void *snapshot_copy(const struct snapshot_subject *subject, void *
     return copy;
 }
 
+/* Both save the same bytes. */
+static inline void snapshot_expect_same(const struct snapshot_subject *subject, void *a, void *b)
+{
+    struct bs_buffer one = snapshot_save(subject, a), other = snapshot_save(subject, b);
+    assert_int_equal(one.length, other.length);
+    assert_memory_equal(one.at, other.at, one.length);
+    bs_buffer_fini(&one);
+    bs_buffer_fini(&other);
+}
+
 /* No beginning of what was saved loads, and nothing with a byte behind it. */
 static inline void snapshot_expect_whole(const struct snapshot_subject *subject, void *at)
 {
