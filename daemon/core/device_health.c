@@ -45,12 +45,20 @@ struct bs_slice bs_device_health_write(const struct bs_device_health_row *row, s
     return bs_line_end(line, row->at.ms);
 }
 
+/* A row can tell it, and what is added to it. */
+static uint64_t keep_count(struct bs_snapshot *s, uint64_t count)
+{
+    count = bs_snapshot_u64(s, count, UINT64_MAX);
+    bs_snapshot_require(s, !bs_snapshot_loads(s) || count <= INT64_MAX / 2);
+    return count;
+}
+
 void bs_device_health_snapshot(struct bs_snapshot *s, struct bs_device_health *h)
 {
-    h->counts.received = bs_snapshot_u64(s, h->counts.received, INT64_MAX);
-    h->counts.duplicate = bs_snapshot_u64(s, h->counts.duplicate, INT64_MAX);
-    h->counts.rejected = bs_snapshot_u64(s, h->counts.rejected, INT64_MAX);
-    h->counts.lost = bs_snapshot_u64(s, h->counts.lost, INT64_MAX);
+    h->counts.received = keep_count(s, h->counts.received);
+    h->counts.duplicate = keep_count(s, h->counts.duplicate);
+    h->counts.rejected = keep_count(s, h->counts.rejected);
+    h->counts.lost = keep_count(s, h->counts.lost);
     bs_device_clock_snapshot(s, &h->clock);
     h->last_seen.ms = bs_snapshot_moment(s, h->last_seen.ms);
     h->said_offline = bs_snapshot_flag(s, h->said_offline);
