@@ -1,6 +1,8 @@
 /* Reading birth messages. Must never let an odd one change what is known of a device. */
 #include "backstep/core/birth.h"
 
+#include "backstep/core/snapshot.h"
+
 #include <cjson/cJSON.h>
 #include <string.h>
 
@@ -60,4 +62,11 @@ enum bs_status bs_birth_parse(struct bs_slice payload, struct bs_birth *ret)
     enum bs_status status = read_birth(birth, ret);
     cJSON_Delete(birth);
     return status;
+}
+
+void bs_birth_snapshot(struct bs_snapshot *s, struct bs_birth *b)
+{
+    b->kind = (enum bs_sensor_kind)bs_snapshot_u32(s, b->kind, BS_SENSOR_KINDS - 1);
+    b->side = (enum bs_foot)bs_snapshot_u32(s, b->side, BS_FOOT_RIGHT);
+    b->battery_pct = (int)bs_snapshot_between(s, b->battery_pct, -1, 100);
 }

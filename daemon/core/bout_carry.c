@@ -10,7 +10,7 @@ _Static_assert(BS_SETTINGS_CARRY_OVER_GAP_S_MAX * 1000 <= BS_VISIT_GAP_MS,
 void bs_bout_carry_begin(struct bs_bouts *b, struct bs_bout_member *m)
 {
     const struct bs_carry_back *back = &m->carry.back;
-    if (!back->steps || back->has_partner ||
+    if (!back->steps || back->has_partner || !m->carry.habit_told ||
         m->bout.first_ms - back->last_ms > b->settings->carry_over_gap_s * 1000)
         return;
     struct bs_carry_over *c = calloc(1, sizeof *c);

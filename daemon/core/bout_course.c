@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-/* So many steps in a row that are not its own end a bout. */
-#define FOREIGN_MAX 8
-
 /* Runs. */
 
 static struct bs_bout_run *take_run(struct bs_bouts *b)
@@ -226,7 +223,7 @@ static void count_foreign(struct bs_bouts *b, struct bs_bout_member *m, bool str
     m->foreign++;
     m->strays = (uint8_t)(m->strays + stray);
     m->last_is_own = false;
-    if (m->foreign < FOREIGN_MAX)
+    if (m->foreign < BS_BOUT_FOREIGN_MAX)
         return;
     bs_bout_end(b, m, effects);
     m->foreign = m->strays = 0;
@@ -254,17 +251,11 @@ static void take_other(struct bs_bouts *b, struct bs_bout_member *m, const struc
     count_foreign(b, m, true, moment->effects);
 }
 
-static bool has_bouts(uint8_t direction)
-{
-    return direction != BS_DIRECTION_UNKNOWN && direction != BS_DIRECTION_TURN &&
-           direction != BS_DIRECTION_ON_THE_SPOT;
-}
-
 void bs_bout_course_take(struct bs_bouts *b, struct bs_bout_member *m,
                          const struct bs_passed *passed, const struct bs_bout_moment *moment)
 {
     uint8_t direction = passed->sample.step->direction;
-    if (!has_bouts(direction)) {
+    if (!bs_bout_has_direction(direction)) {
         m->last_is_run = false;
         count_foreign(b, m, false, moment->effects);
         m->last_is_own = false;

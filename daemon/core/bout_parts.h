@@ -1,6 +1,6 @@
 /* The bouts' insides, shared by their parts: bouts.c (life, what passes), bout_course.c
  * (directions, what is settled), bout_carry.c (carry-over and slips of the running forward bout),
- * bout_write.c (rows, and when they are written). */
+ * bout_write.c (rows, and when they are written), bout_snapshot.c. */
 #ifndef BACKSTEP_CORE_BOUT_PARTS_H
 #define BACKSTEP_CORE_BOUT_PARTS_H
 
@@ -10,8 +10,11 @@
 #include "backstep/core/slip.h"
 #include "backstep/core/window.h"
 
+/* So many steps in a row that are not its own end a bout. */
+#define BS_BOUT_FOREIGN_MAX 8
+
 /* The most steps that confirm a direction, the last of which settles them. */
-#define BS_BOUT_RUN_MAX 9
+#define BS_BOUT_RUN_MAX     9
 
 /* A step that is not settled yet. */
 struct bs_bout_step {
@@ -124,6 +127,13 @@ void bs_bout_mark_clean(struct bs_bouts *b, struct bs_bout_member *m);
 void bs_bout_write(struct bs_bouts *b, struct bs_bout_member *m, const struct bs_effects *effects);
 void bs_bout_write_slip(struct bs_bouts *b, struct bs_bout_member *m,
                         const struct bs_slip_news *news, const struct bs_effects *effects);
+
+/* Whether there are bouts in it. */
+static inline bool bs_bout_has_direction(uint8_t direction)
+{
+    return direction != BS_DIRECTION_UNKNOWN && direction != BS_DIRECTION_TURN &&
+           direction != BS_DIRECTION_ON_THE_SPOT;
+}
 
 static inline bool bs_bout_is_named(const struct bs_bout_member *m)
 {

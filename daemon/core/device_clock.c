@@ -3,6 +3,8 @@
  */
 #include "backstep/core/device_clock.h"
 
+#include "backstep/core/snapshot.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -44,4 +46,24 @@ void bs_device_clock_read(struct bs_device_clock *c, struct bs_device_clock_read
     ret->has_skew = passed_ms >= BS_DEVICE_CLOCK_SKEW_AFTER_MS;
     if (ret->has_skew)
         ret->skew_ppm = limited(1e6 * (double)gained_ms / (double)passed_ms);
+}
+
+static void keep_delay(struct bs_snapshot *s, struct bs_device_clock_delay *d)
+{
+    d->ms = bs_snapshot_moment(s, d->ms);
+    d->at.ms = bs_snapshot_moment(s, d->at.ms);
+}
+
+void bs_device_clock_snapshot(struct bs_snapshot *s, struct bs_device_clock *c)
+{
+    c->boot = bs_snapshot_u32(s, c->boot, UINT32_MAX);
+    c->uses_up = bs_snapshot_flag(s, c->uses_up);
+    c->heard = bs_snapshot_flag(s, c->heard);
+    c->begun = bs_snapshot_flag(s, c->begun);
+    if (c->heard)
+        keep_delay(s, &c->least);
+    if (!c->begun)
+        return;
+    keep_delay(s, &c->first);
+    c->last_ms = bs_snapshot_moment(s, c->last_ms);
 }

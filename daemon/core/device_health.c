@@ -1,6 +1,8 @@
 /* From what is kept of a device to the fields of its row. Must never tell whose the device is. */
 #include "backstep/core/device_health.h"
 
+#include "backstep/core/snapshot.h"
+
 void bs_device_counts_reject(struct bs_device_counts *c, enum bs_step_reason reason)
 {
     if (reason == BS_STEP_DUPLICATE || reason == BS_STEP_STALE_SEQ)
@@ -41,4 +43,23 @@ struct bs_slice bs_device_health_write(const struct bs_device_health_row *row, s
     add_clock(line, &row->clock);
     bs_line_float(line, BS_SLICE("last_seen_age_s"), (double)row->last_seen_age_ms / 1000);
     return bs_line_end(line, row->at.ms);
+}
+
+/* A row can tell it, and what is added to it. */
+static uint64_t keep_count(struct bs_snapshot *s, uint64_t count)
+{
+    count = bs_snapshot_u64(s, count, UINT64_MAX);
+    bs_snapshot_require(s, !bs_snapshot_loads(s) || count <= INT64_MAX / 2);
+    return count;
+}
+
+void bs_device_health_snapshot(struct bs_snapshot *s, struct bs_device_health *h)
+{
+    h->counts.received = keep_count(s, h->counts.received);
+    h->counts.duplicate = keep_count(s, h->counts.duplicate);
+    h->counts.rejected = keep_count(s, h->counts.rejected);
+    h->counts.lost = keep_count(s, h->counts.lost);
+    bs_device_clock_snapshot(s, &h->clock);
+    h->last_seen.ms = bs_snapshot_moment(s, h->last_seen.ms);
+    h->said_offline = bs_snapshot_flag(s, h->said_offline);
 }

@@ -127,6 +127,18 @@ static const char *judge_characters(struct bs_slice text, size_t *ret_count)
     return NULL;
 }
 
+static bool has_outer_space(struct bs_slice text)
+{
+    return text.at[0] == ' ' || text.at[text.length - 1] == ' ';
+}
+
+bool bs_document_is_text(struct bs_slice text)
+{
+    size_t count = 0;
+    return text.length > 0 && bs_slice_is_utf8(text) && !judge_characters(text, &count) &&
+           !has_outer_space(text) && count <= BS_DOCUMENT_TEXT_MAX;
+}
+
 static enum bs_status read_text(const cJSON *value, const struct place *at, struct bs_slice *ret,
                                 struct bs_document_error *ret_error)
 {
@@ -140,7 +152,7 @@ static enum bs_status read_text(const cJSON *value, const struct place *at, stru
     const char *wrong = judge_characters(text, &count);
     if (wrong)
         return bs_document_reject(at, ret_error, "%s", wrong);
-    if (text.at[0] == ' ' || text.at[text.length - 1] == ' ')
+    if (has_outer_space(text))
         return bs_document_reject(at, ret_error, "must not begin or end with a space");
     if (count > BS_DOCUMENT_TEXT_MAX)
         return bs_document_reject(at, ret_error, "must have at most %d characters, not %zu",

@@ -81,12 +81,10 @@ struct bs_device *bs_roster_find(struct bs_roster *r, struct bs_slice id)
     return d;
 }
 
-struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct bs_member *wearer,
-                                struct bs_tick_ms now)
+struct bs_device *bs_roster_make_device(struct bs_roster *r, struct bs_slice id,
+                                        struct bs_member *wearer, struct bs_tick_ms now)
 {
     bs_check(id.length <= BS_ID_MAX);
-    if (!wearer && r->unworn >= BS_UNWORN_MAX)
-        return NULL;
     struct bs_device *d = calloc(1, sizeof *d + id.length);
     if (!d)
         return NULL;
@@ -105,6 +103,13 @@ struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct 
     if (wearer)
         bs_roster_set_wearer(r, d, wearer);
     return d;
+}
+
+struct bs_device *bs_roster_add(struct bs_roster *r, struct bs_slice id, struct bs_member *wearer,
+                                struct bs_tick_ms now)
+{
+    bool bounded = !wearer && r->unworn >= BS_UNWORN_MAX;
+    return bounded ? NULL : bs_roster_make_device(r, id, wearer, now);
 }
 
 struct bs_member *bs_device_wearer(struct bs_device *d)

@@ -1,5 +1,5 @@
 /* The roster's insides, shared by its parts: roster.c (life, devices, forgetting), roster_boots.c,
- * roster_members.c. */
+ * roster_members.c, roster_snapshot.c. */
 #ifndef BACKSTEP_CORE_ROSTER_PARTS_H
 #define BACKSTEP_CORE_ROSTER_PARTS_H
 
@@ -49,6 +49,10 @@ static inline unsigned bs_roster_hash(const struct bs_roster *r, struct bs_slice
 {
     return (unsigned)bs_hash_bytes(r->seed, id);
 }
+
+/* roster.c: one that is not there yet, without a bound; NULL where memory is out. */
+struct bs_device *bs_roster_make_device(struct bs_roster *r, struct bs_slice id,
+                                        struct bs_member *wearer, struct bs_tick_ms now);
 
 /* roster_boots.c */
 void bs_device_free_boots(struct bs_device *d);

@@ -2,6 +2,7 @@
 #include "backstep/core/sketch.h"
 
 #include "backstep/base/check.h"
+#include "backstep/core/snapshot.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -84,4 +85,43 @@ double bs_sketch_quantile(const struct bs_sketch *s, unsigned percent)
     for (; below + s->counts[i] <= rank; i++)
         below += s->counts[i];
     return 2 * pow(GROWTH, (double)(s->first + i + BIN_BASE)) / (GROWTH + 1);
+}
+
+/* Snapshots. */
+
+/* The bins from the first that is not empty to the last. */
+struct stretch {
+    unsigned first, count;
+};
+
+static struct stretch find_filled(const struct bs_sketch *s)
+{
+    unsigned first = 0, end = s->room;
+    while (first < end && !s->counts[first])
+        first++;
+    while (first < end && !s->counts[end - 1])
+        end--;
+    return (struct stretch){s->first + first, end - first};
+}
+
+void bs_sketch_snapshot(struct bs_snapshot *s, struct bs_sketch *sketch)
+{
+    struct stretch at = find_filled(sketch);
+    at.count = bs_snapshot_u32(s, at.count, BS_SKETCH_BINS);
+    if (!at.count)
+        return;
+    at.first = bs_snapshot_u32(s, at.first, BS_SKETCH_BINS - at.count);
+    bool loads = bs_snapshot_loads(s);
+    if (loads && (!reach(sketch, at.first) || !reach(sketch, at.first + at.count - 1))) {
+        bs_snapshot_fail(s, BS_NO_MEMORY);
+        return;
+    }
+    uint32_t *counts = sketch->counts + at.first - sketch->first;
+    for (unsigned i = 0; i < at.count; i++) {
+        counts[i] = bs_snapshot_u32(s, counts[i], UINT32_MAX);
+        bs_snapshot_require(s, !loads || counts[i] <= UINT32_MAX - sketch->count);
+        if (loads)
+            sketch->count += counts[i];
+    }
+    bs_snapshot_require(s, counts[0] && counts[at.count - 1]);
 }

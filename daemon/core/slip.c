@@ -4,6 +4,7 @@
 #include "backstep/base/check.h"
 #include "backstep/core/median.h"
 #include "backstep/core/settings.h"
+#include "backstep/core/snapshot.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -88,4 +89,54 @@ enum bs_slip_sign bs_slip_take(struct bs_slip_watch *w, const struct bs_slip_rul
     *ret_deviation = over->deviations / over->count;
     begin_rest(w, rule->hold_off_steps);
     return sign;
+}
+
+/* Snapshots. */
+
+/* The largest threshold, and what may be added below it. */
+#define SUM_MAX       2e6
+#define DEVIATION_MAX 1e6
+
+static void keep_sum(struct bs_snapshot *s, struct bs_slip_sum *sum)
+{
+    sum->count = bs_snapshot_u32(s, sum->count, UINT32_MAX);
+    bs_snapshot_require(s, !bs_snapshot_loads(s) || sum->count <= INT32_MAX);
+    if (!sum->count)
+        return;
+    sum->sum = bs_snapshot_real(s, sum->sum);
+    sum->deviations = bs_snapshot_real(s, sum->deviations);
+    bs_snapshot_require(s, sum->sum > 0 && sum->sum <= SUM_MAX &&
+                               fabs(sum->deviations) <= DEVIATION_MAX * sum->count);
+}
+
+/* Oldest first. */
+static void keep_rest(struct bs_snapshot *s, struct bs_slip_watch *w)
+{
+    uint16_t room = bs_snapshot_u16(s, w->rest_room, BS_SETTINGS_HOLD_OFF_STEPS_MAX);
+    uint16_t count = bs_snapshot_u16(s, w->rest_count, room);
+    bs_snapshot_require(s, room > 0);
+    if (bs_snapshot_loads(s) && !s->failed) {
+        begin_rest(w, room);
+        w->rest_count = count;
+        w->rest_next = count % room;
+        if (!w->rest)
+            bs_snapshot_fail(s, BS_NO_MEMORY);
+    }
+    unsigned oldest = w->rest_next + (unsigned)room - count;
+    for (unsigned i = 0; i < count && !s->failed; i++) {
+        int16_t *value = &w->rest[(oldest + i) % room];
+        *value = (int16_t)bs_snapshot_between(s, *value, INT16_MIN, INT16_MAX);
+    }
+}
+
+/* A median of values, the mean of two of them at most: kept as its double. */
+void bs_slip_watch_snapshot(struct bs_snapshot *s, struct bs_slip_watch *w, bool relative)
+{
+    int64_t twice = (int64_t)(2 * w->reference);
+    twice = bs_snapshot_between(s, twice, relative ? 1 : 2 * INT16_MIN, 2 * INT16_MAX);
+    w->reference = (double)twice / 2;
+    keep_sum(s, &w->up);
+    keep_sum(s, &w->down);
+    if (bs_snapshot_flag(s, w->rest != NULL))
+        keep_rest(s, w);
 }

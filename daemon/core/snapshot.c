@@ -77,7 +77,7 @@ static void put(struct bs_snapshot *s, struct bs_slice bytes)
     if (bytes.length > PIECE_BYTES - s->bytes.length)
         flush(s);
     if (bytes.length > PIECE_BYTES) {
-        if (!s->sink->write(s->sink->context, bytes))
+        if (!s->failed && !s->sink->write(s->sink->context, bytes))
             bs_snapshot_fail(s, BS_IO);
         return;
     }
@@ -185,12 +185,30 @@ int64_t bs_snapshot_between(struct bs_snapshot *s, int64_t value, int64_t min, i
     return fits ? value : min;
 }
 
+static bool is_moment(int64_t ms)
+{
+    return ms >= -TIME_MAX_MS && ms <= TIME_MAX_MS;
+}
+
 int64_t bs_snapshot_time(struct bs_snapshot *s, int64_t ms)
 {
     ms = bs_snapshot_i64(s, ms);
-    bool fits = (ms >= -TIME_MAX_MS && ms <= TIME_MAX_MS) || ms == INT64_MAX || ms == INT64_MIN;
+    bool fits = is_moment(ms) || ms == INT64_MAX || ms == INT64_MIN;
     bs_snapshot_require(s, fits);
     return fits ? ms : 0;
+}
+
+int64_t bs_snapshot_time_or(struct bs_snapshot *s, int64_t ms, int64_t none)
+{
+    ms = bs_snapshot_i64(s, ms);
+    bool fits = is_moment(ms) || ms == none;
+    bs_snapshot_require(s, fits);
+    return fits ? ms : 0;
+}
+
+int64_t bs_snapshot_moment(struct bs_snapshot *s, int64_t ms)
+{
+    return bs_snapshot_between(s, ms, -TIME_MAX_MS, TIME_MAX_MS);
 }
 
 double bs_snapshot_real(struct bs_snapshot *s, double value)
@@ -294,6 +312,7 @@ void bs_snapshot_define(struct bs_snapshot *s, enum bs_snapshot_sort sort, void 
 
 void *bs_snapshot_defined(const struct bs_snapshot *s, enum bs_snapshot_sort sort, uint32_t number)
 {
+    bs_check(s->loading); /* saving, they lie by their addresses */
     const struct bs_snapshot_objects *o = &s->objects[sort];
     return number > 0 && number <= o->count ? o->objects[number - 1] : NULL;
 }

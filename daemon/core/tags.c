@@ -3,7 +3,10 @@
 
 #include "backstep/base/check.h"
 #include "backstep/base/hash.h"
+#include "backstep/core/document.h"
 #include "backstep/core/line.h"
+#include "backstep/core/roster.h"
+#include "backstep/core/snapshot.h"
 
 #include <stdlib.h>
 
@@ -121,18 +124,82 @@ struct bs_slice bs_tags_member(const struct bs_tags *t)
     return bs_slice_after(bs_tags_member_tag(t), strlen(",member="));
 }
 
-/* No alias has a backslash of its own. */
-struct bs_slice bs_tags_alias_name(const struct bs_tags *t, char room[BS_TAGS_ALIAS_MAX])
+/* No name has a backslash of its own. */
+static struct bs_slice unescape(struct bs_slice value, char room[BS_TAGS_ALIAS_MAX])
 {
-    struct bs_slice tag = bs_slice_after(bs_tags_alias(t), strlen(",alias="));
     size_t length = 0;
-    if (!memchr(tag.at, '\\', tag.length))
-        return tag;
-    for (size_t i = 0; i < tag.length; i++) {
-        if (tag.at[i] == '\\')
+    if (!memchr(value.at, '\\', value.length))
+        return value;
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.at[i] == '\\')
             continue;
         bs_check(length < BS_TAGS_ALIAS_MAX);
-        room[length++] = tag.at[i];
+        room[length++] = value.at[i];
     }
     return bs_slice_of(room, length);
+}
+
+struct bs_slice bs_tags_alias_name(const struct bs_tags *t, char room[BS_TAGS_ALIAS_MAX])
+{
+    return unescape(bs_slice_after(bs_tags_alias(t), strlen(",alias=")), room);
+}
+
+/* Snapshots have the names: whatever they say, the text is one that was made of names. */
+
+static struct bs_slice between(struct bs_slice text, size_t before, size_t behind)
+{
+    return bs_slice_of(text.at + before, text.length - before - behind);
+}
+
+/* The rooms hold what was escaped. */
+static struct bs_tags_names names_of(const struct bs_tags *t, char alias[BS_TAGS_ALIAS_MAX],
+                                     char phase[BS_TAGS_ALIAS_MAX])
+{
+    struct bs_slice phase_value = between(bs_tags_tail(t), strlen(",phase="), t->site_length);
+    return (struct bs_tags_names){
+        .site = bs_slice_after(bs_tags_site_tag(t), strlen(",site=")),
+        .group = bs_tags_group(t),
+        .drill = between(bs_tags_head(t), strlen(",drill="), strlen(",group=") + t->group_length),
+        .phase = unescape(phase_value, phase),
+        .member = bs_tags_member(t),
+        .alias = bs_tags_alias_name(t, alias),
+        .named = t->named,
+    };
+}
+
+static bool is_member(struct bs_slice id)
+{
+    struct bs_slice guest = BS_SLICE("guest-");
+    return bs_slice_is_id(id) ||
+           (bs_slice_starts(id, guest) && bs_slice_is_id(bs_slice_after(id, guest.length)));
+}
+
+static bool are_valid(const struct bs_tags_names *names)
+{
+    return bs_slice_is_id(names->site) && bs_slice_is_id(names->group) &&
+           bs_slice_is_id(names->drill) && bs_document_is_text(names->phase) &&
+           is_member(names->member) &&
+           (bs_document_is_text(names->alias) || is_member(names->alias));
+}
+
+struct bs_tags *bs_tags_snapshot(struct bs_snapshot *s, struct bs_tags *t)
+{
+    char alias[BS_TAGS_ALIAS_MAX], phase[BS_TAGS_ALIAS_MAX];
+    struct bs_tags_names names = {.named = false};
+    if (!bs_snapshot_loads(s))
+        names = names_of(t, alias, phase);
+    names.alias = bs_snapshot_text(s, names.alias, BS_TAGS_ALIAS_MAX);
+    names.drill = bs_snapshot_text(s, names.drill, BS_ID_MAX);
+    names.group = bs_snapshot_text(s, names.group, BS_ID_MAX);
+    names.member = bs_snapshot_text(s, names.member, BS_MEMBER_ID_MAX);
+    names.phase = bs_snapshot_text(s, names.phase, BS_TAGS_ALIAS_MAX);
+    names.site = bs_snapshot_text(s, names.site, BS_ID_MAX);
+    names.named = bs_snapshot_flag(s, names.named);
+    if (!bs_snapshot_loads(s))
+        return t;
+    bs_snapshot_require(s, are_valid(&names));
+    t = s->failed ? NULL : bs_tags_new(&names);
+    if (!t)
+        bs_snapshot_fail(s, BS_NO_MEMORY);
+    return t;
 }

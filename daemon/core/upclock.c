@@ -2,6 +2,8 @@
  * silent: a device that comes back keeps its time. */
 #include "backstep/core/upclock.h"
 
+#include "backstep/core/snapshot.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +34,9 @@ static int64_t cell_of(struct bs_upclock_low low)
     return low.tick.ms / BS_UPCLOCK_CELL_MS;
 }
 
-/* Leaves one low for each cell of time: the smallest, which stands as long as the last. */
+/* Leaves one low for each cell of time: the smallest, which stands as long as the last. There is
+ * room for another then, also where ticks once ran backwards and cells are more: the largest, which
+ * would be the last to count, goes. */
 static void thin(struct bs_upclock *c)
 {
     uint8_t kept = 0;
@@ -42,7 +46,7 @@ static void thin(struct bs_upclock *c)
         else
             c->lows[++kept] = c->lows[i];
     }
-    c->count = (uint8_t)(kept + 1);
+    c->count = kept + 1 < BS_UPCLOCK_LOWS ? (uint8_t)(kept + 1) : BS_UPCLOCK_LOWS - 1;
 }
 
 /* What is not below the new one will never be the minimum again: the new one outlives it. */
@@ -81,4 +85,19 @@ void bs_upclock_reset(struct bs_upclock *c)
 {
     c->known = false;
     c->count = 0;
+}
+
+void bs_upclock_snapshot(struct bs_snapshot *s, struct bs_upclock *c)
+{
+    c->known = bs_snapshot_flag(s, c->known);
+    c->count = bs_snapshot_u8(s, c->count, BS_UPCLOCK_LOWS);
+    bs_snapshot_require(s, c->known || c->count == 0);
+    if (c->known)
+        c->offset_ms = bs_snapshot_moment(s, c->offset_ms);
+    for (unsigned i = 0; i < c->count; i++) {
+        struct bs_upclock_low *low = &c->lows[i];
+        low->tick.ms = bs_snapshot_moment(s, low->tick.ms);
+        low->offset_ms = bs_snapshot_moment(s, low->offset_ms);
+        bs_snapshot_require(s, i == 0 || low->offset_ms > low[-1].offset_ms);
+    }
 }

@@ -212,6 +212,15 @@ void bs_windows_leave_retention(struct bs_group_retention **holder)
     *holder = NULL;
 }
 
+bool bs_windows_join_retention(struct bs_group_retention *r, struct bs_group_retention **holder)
+{
+    if (r->holder)
+        return false;
+    r->holder = holder;
+    *holder = r;
+    return true;
+}
+
 void bs_groups_fini(struct bs_row *group)
 {
     for (struct bs_group_retention *r = group->group.retentions, *next; r; r = next) {

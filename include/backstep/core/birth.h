@@ -6,6 +6,8 @@
 #include "backstep/base/status.h"
 #include "backstep/core/step.h"
 
+struct bs_snapshot;
+
 /* Where a wearable is worn: the first to be asked for lengths and contacts is a foot's, for the
  * trunk's posture the trunk's. */
 enum bs_sensor_kind {
@@ -14,6 +16,7 @@ enum bs_sensor_kind {
     BS_SENSOR_TRUNK,
     BS_SENSOR_WRIST,
     BS_SENSOR_CHEST,
+    BS_SENSOR_KINDS,
 };
 
 struct bs_birth {
@@ -26,5 +29,7 @@ struct bs_birth {
  * it is no JSON object, `kind` is none of ours or `side` neither L nor R; a battery that says
  * anything else than a percentage does not tell. */
 enum bs_status bs_birth_parse(struct bs_slice payload, struct bs_birth *ret);
+
+void bs_birth_snapshot(struct bs_snapshot *s, struct bs_birth *b);
 
 #endif

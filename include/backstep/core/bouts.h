@@ -34,6 +34,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 /* What only goes on is written so many times more seldom than what changes. */
 #define BS_BOUT_REFRESHES 5
 
@@ -115,5 +117,13 @@ bool bs_bouts_settle(struct bs_bouts *b, struct bs_bout_member *m, struct bs_wal
 /* The tick at which the oldest dirt is due, and what then is to be done. */
 struct bs_tick_ms bs_bouts_deadline(const struct bs_bouts *b);
 void bs_bouts_fire(struct bs_bouts *b, struct bs_tick_ms now, const struct bs_effects *effects);
+
+/* One member's, NULL or not (BS_SNAPSHOT_BOUT_MEMBER), all but its place among those that are to be
+ * written; the tags, summaries and retentions that it refers to are there. Loading: *m is NULL, and
+ * is the caller's to free whatever came of it. */
+void bs_bouts_member_snapshot(struct bs_snapshot *s, struct bs_bout_member **m, void *owner);
+
+/* After all members': whose rows are to be written, and since when. */
+void bs_bouts_snapshot(struct bs_snapshot *s, struct bs_bouts *b);
 
 #endif

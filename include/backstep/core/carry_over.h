@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 #define BS_CARRY_VALUES_MAX 512u
 #define BS_VISIT_GAP_MS     (10 * INT64_C(60000))
 
@@ -117,5 +119,10 @@ void bs_carry_compare(const struct bs_carry *c, const struct bs_carry_block *b,
 
 /* Mean of the retentions that are there; false where none is. */
 bool bs_carry_retention(const struct bs_carry_figures *f, double *ret_pct);
+
+/* Loading: into zeroed ones. */
+void bs_carry_snapshot(struct bs_snapshot *s, struct bs_carry *c);
+void bs_carry_block_snapshot(struct bs_snapshot *s, struct bs_carry_block *b);
+void bs_carry_figures_snapshot(struct bs_snapshot *s, struct bs_carry_figures *f);
 
 #endif

@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 #define BS_DEVICE_CLOCK_SKEW_AFTER_MS 600000
 #define BS_DEVICE_CLOCK_SET_MS        2000
 
@@ -52,5 +54,8 @@ void bs_device_clock_hear(struct bs_device_clock *c, uint32_t boot, bool uses_up
 
 /* The reading over what was heard since the last one; nothing was heard: no offset. */
 void bs_device_clock_read(struct bs_device_clock *c, struct bs_device_clock_reading *ret);
+
+/* Loading: into a zeroed one. */
+void bs_device_clock_snapshot(struct bs_snapshot *s, struct bs_device_clock *c);
 
 #endif

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 /* Step events of the device. Totals since the daemon knows it, as the books' are: a row that gets
  * lost takes nothing along, and a database makes differences of them. */
 struct bs_device_counts {
@@ -44,5 +46,8 @@ struct bs_device_health_row {
 /* The row as a line; what is not known is left out. The slice holds until `line` is used again. */
 struct bs_slice bs_device_health_write(const struct bs_device_health_row *row,
                                        struct bs_line *line);
+
+/* Loading: into a zeroed one. */
+void bs_device_health_snapshot(struct bs_snapshot *s, struct bs_device_health *h);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 struct bs_heap_entry {
     int64_t key;
     uint64_t order; /* drawn from a counter: breaks ties */
@@ -32,5 +34,13 @@ int64_t bs_heap_least(const struct bs_heap *h);
 
 /* Takes the entry with the smallest key; the heap must not be empty. */
 void *bs_heap_pop(struct bs_heap *h);
+
+/* Refers to an item in the snapshot and gives it back, or the one that is read; NULL only after a
+ * failure. */
+typedef void *bs_heap_item_snapshot(void *context, struct bs_snapshot *s, void *item);
+
+/* Saves the array as it lies, or loads it into an empty heap. Keys are times (bs_snapshot_time). */
+void bs_heap_snapshot(struct bs_snapshot *s, struct bs_heap *h, bs_heap_item_snapshot *item,
+                      void *context);
 
 #endif

@@ -15,6 +15,7 @@
 #define BS_MINUTE_PARTS   600
 
 struct bs_minute;
+struct bs_snapshot;
 
 /* A place in a minute, part of whoever has it; zeroed: in none. */
 struct bs_minute_place {
@@ -48,5 +49,9 @@ struct bs_minute_place *bs_minute_turn(const struct bs_minute *m);
 
 /* The turn is over: the deadline is the next one. */
 void bs_minute_advance(struct bs_minute *m);
+
+/* Saves it, or loads it into one in which nobody is. Places are referred to as the objects of
+ * BS_SNAPSHOT_DEVICE, which begin with theirs. */
+void bs_minute_snapshot(struct bs_snapshot *s, struct bs_minute *m);
 
 #endif

@@ -29,6 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 /* A device that powers up more often while steps of all its boots may come again is broken or
  * hostile. */
 #define BS_BOOTS_MAX 16
@@ -162,5 +164,11 @@ struct bs_slice bs_roster_site(const struct bs_roster *r);
 uint32_t bs_roster_devices(const struct bs_roster *r);
 uint32_t bs_roster_members(const struct bs_roster *r);
 uint32_t bs_roster_guests(const struct bs_roster *r);
+
+/* Seed, members (BS_SNAPSHOT_MEMBER) with their tags (BS_SNAPSHOT_TAGS), devices
+ * (BS_SNAPSHOT_DEVICE) with their boots. Of a member: id, consent, is_guest, slots, last_slot; what
+ * else it has is the caller's, the document too: it is not looked at. Of a device all but its place
+ * in a minute. Loading: into a new one. */
+void bs_roster_snapshot(struct bs_snapshot *s, struct bs_roster *r);
 
 #endif

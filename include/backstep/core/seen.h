@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 #define BS_SEEN_BITS       4096
 #define BS_SEEN_HOLES_MAX  64
 #define BS_SEEN_HOLES_NEAR 2
@@ -40,5 +42,8 @@ const struct bs_seen_hole *bs_seen_holes(const struct bs_seen *s);
  * else 0; 0 at the first of a boot. Allocates only when holes outgrow the inline ones (once); if
  * that memory is not to be had the lowest hole is forgotten. */
 enum bs_seen_verdict bs_seen_mark(struct bs_seen *s, uint32_t seq, uint32_t *ret_lost);
+
+/* Loading: into one that was initialised. */
+void bs_seen_snapshot(struct bs_snapshot *s, struct bs_seen *seen);
 
 #endif

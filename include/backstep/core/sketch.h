@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+struct bs_snapshot;
+
 #define BS_SKETCH_MIN  60
 #define BS_SKETCH_MAX  6000
 #define BS_SKETCH_BINS 232
@@ -37,5 +39,8 @@ void bs_sketch_clear(struct bs_sketch *s);
 
 /* The value of rank floor(percent / 100 · (count − 1)), counted from 0, within 1 %; count > 0. */
 double bs_sketch_quantile(const struct bs_sketch *s, unsigned percent);
+
+/* The values; how much memory they take is not kept. Loading: into a zeroed one. */
+void bs_sketch_snapshot(struct bs_snapshot *s, struct bs_sketch *sketch);
 
 #endif

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 struct bs_slip_rule {
     bool relative; /* d in percent of r; else in hundredths of the value's unit */
     double drift, threshold;
@@ -43,5 +45,8 @@ void bs_slip_watch_fini(struct bs_slip_watch *w);
  * rest is to be had there is none. */
 enum bs_slip_sign bs_slip_take(struct bs_slip_watch *w, const struct bs_slip_rule *rule,
                                int16_t value, double *ret_deviation);
+
+/* `relative` as in the rule. Loading: into a zeroed one. */
+void bs_slip_watch_snapshot(struct bs_snapshot *s, struct bs_slip_watch *w, bool relative);
 
 #endif

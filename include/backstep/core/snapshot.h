@@ -89,6 +89,9 @@ int64_t bs_snapshot_i64(struct bs_snapshot *s, int64_t value);
 int64_t bs_snapshot_between(struct bs_snapshot *s, int64_t value, int64_t min, int64_t max);
 /* A time or a span in ms: ±2^56, so that sums of a few do not overflow, or INT64_MIN, INT64_MAX. */
 int64_t bs_snapshot_time(struct bs_snapshot *s, int64_t ms);
+/* As above, but of the two extremes only `none`; and with neither. */
+int64_t bs_snapshot_time_or(struct bs_snapshot *s, int64_t ms, int64_t none);
+int64_t bs_snapshot_moment(struct bs_snapshot *s, int64_t ms);
 /* Finite. */
 double bs_snapshot_real(struct bs_snapshot *s, double value);
 
@@ -135,7 +138,7 @@ void *bs_snapshot_refer(struct bs_snapshot *s, enum bs_snapshot_sort sort, void 
 /* As above, where there must be one. */
 void *bs_snapshot_refer_some(struct bs_snapshot *s, enum bs_snapshot_sort sort, void *object);
 
-/* The object defined under that number, 1..count; NULL: none. */
+/* Loading: the object defined under that number, 1..count; NULL: none. */
 void *bs_snapshot_defined(const struct bs_snapshot *s, enum bs_snapshot_sort sort, uint32_t number);
 
 #endif

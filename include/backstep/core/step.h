@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 enum bs_foot { BS_FOOT_UNKNOWN, BS_FOOT_LEFT, BS_FOOT_RIGHT };
 
 /* Direction of travel; the numbers are the binary format's. */
@@ -78,5 +80,8 @@ static inline void bs_step_set(struct bs_step *s, enum bs_field f, int16_t value
     s->known = (uint16_t)(s->known | 1u << f);
     s->value[f] = value;
 }
+
+/* Saves it, or loads it into a zeroed one. Only fields that are known have values then. */
+void bs_step_snapshot(struct bs_snapshot *s, struct bs_step *step);
 
 #endif

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 #define BS_SUMS_STEPS_MAX 65535u
 
 /* What one step of a member adds. */
@@ -82,5 +84,12 @@ double bs_total_mean(const struct bs_total *t);
 
 /* Sample standard deviation from exact sums, (n·Σx² − (Σx)²) / (n·(n−1)); count > 1. */
 double bs_total_deviation(const struct bs_total *t);
+
+/* Save or load: into zeroed ones, and only what steps within the hard ranges can add up to, of
+ * totals 2^36 of them. */
+void bs_sums_snapshot(struct bs_snapshot *s, struct bs_sums *sums);
+void bs_totals_snapshot(struct bs_snapshot *s, struct bs_totals *t);
+/* All but the step. */
+void bs_sample_snapshot(struct bs_snapshot *s, struct bs_sample *sample);
 
 #endif

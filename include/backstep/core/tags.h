@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 struct bs_tags_names {
     struct bs_slice site, group, drill, phase, member, alias; /* `none` where there is none */
     bool named; /* consent was `member`: rows of the member's own may be written */
@@ -34,6 +36,10 @@ struct bs_tags {
 struct bs_tags *bs_tags_new(const struct bs_tags_names *names);
 void bs_tags_hold(struct bs_tags *t);
 void bs_tags_drop(struct bs_tags *t);
+
+/* Saves the tags, as names; or loads new ones, one reference being the caller's. NULL only after a
+ * failure. */
+struct bs_tags *bs_tags_snapshot(struct bs_snapshot *s, struct bs_tags *t);
 
 /* True where bs_tags_new would make the same of these names. */
 bool bs_tags_are(const struct bs_tags *t, const struct bs_tags_names *names);

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 /* A change takes at least one window; 64 of them reach back an hour even at one a minute. What is
  * older than the oldest kept size is too late (bs_tiling_floor). */
 #define BS_TILING_SIZES_MAX 64
@@ -40,6 +42,8 @@ void bs_tiling_forget(struct bs_tiling *t, int64_t before_ms);
 
 /* The window of an event time that is not before bs_tiling_floor. */
 struct bs_tile bs_tiling_find(const struct bs_tiling *t, int64_t time_ms);
+
+void bs_tiling_snapshot(struct bs_snapshot *s, struct bs_tiling *t);
 
 /* Event times before it have no known size. */
 static inline int64_t bs_tiling_floor(const struct bs_tiling *t)

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 #define BS_UPCLOCK_SPAN_MS 60000
 #define BS_UPCLOCK_LOWS    32
 #define BS_UPCLOCK_CELL_MS 2000
@@ -42,5 +44,8 @@ bool bs_upclock_offset(const struct bs_upclock *c, struct bs_tick_ms tick, int64
 
 /* The wall clock was stepped: what was heard before it is of no use. */
 void bs_upclock_reset(struct bs_upclock *c);
+
+/* Loading: into a new one. */
+void bs_upclock_snapshot(struct bs_snapshot *s, struct bs_upclock *c);
 
 #endif

@@ -124,6 +124,9 @@ void bs_windows_set_retention(struct bs_windows *w, struct bs_tags *tags, int64_
                               struct bs_tick_ms now);
 void bs_windows_leave_retention(struct bs_group_retention **holder);
 
+/* A loaded retention has its holder again; false where it has another one. */
+bool bs_windows_join_retention(struct bs_group_retention *r, struct bs_group_retention **holder);
+
 /* The wall time of the next window end or final, and the tick at which the oldest dirt is due. */
 struct bs_wall_ms bs_windows_wall_deadline(const struct bs_windows *w);
 struct bs_tick_ms bs_windows_tick_deadline(const struct bs_windows *w);
