@@ -97,9 +97,11 @@ static void code_member(void *context, struct bs_member *m)
         return;
     m->timer_ms = bs_snapshot_time(s, m->timer_ms);
     m->quiet = bs_snapshot_flag(s, m->quiet);
+    m->windows.withheld = bs_snapshot_flag(s, m->windows.withheld);
+    m->summaries.withheld = bs_snapshot_flag(s, m->summaries.withheld);
     code_tagging(s, w->engine, &m->tagging);
     bs_order_snapshot(s, &m->order);
-    bs_bouts_member_snapshot(s, w->engine->bouts, &m->bouts, m);
+    bs_bouts_member_snapshot(s, &m->bouts, m);
     bs_snapshot_require(s, s->failed || !m->order || m->bouts);
 }
 
