@@ -4,6 +4,7 @@
 
 #include "backstep/base/check.h"
 #include "backstep/base/hash.h"
+#include "backstep/core/snapshot.h"
 
 #include <stdlib.h>
 
@@ -107,6 +108,29 @@ enum bs_naming bs_config_find_device(const struct bs_config *config, struct bs_s
         return BS_NAMING_FORMER;
     *ret_member = document_id(name->wearer);
     return BS_NAMING_MEMBER;
+}
+
+static void load_name(struct bs_snapshot *s, struct bs_config *config)
+{
+    struct bs_slice device = bs_snapshot_text(s, BS_SLICE(""), BS_ID_MAX);
+    bs_snapshot_require(s, bs_slice_is_id(device) && !find_name(config, device));
+    if (s->failed)
+        return;
+    if (add_name(config, device))
+        find_name(config, device)->given = true;
+    else
+        bs_snapshot_fail(s, BS_NO_MEMORY);
+}
+
+void bs_config_devices_snapshot(struct bs_snapshot *s, struct bs_config *config)
+{
+    size_t count = bs_snapshot_count(s, HASH_COUNT(config->devices), BS_CONFIG_DEVICES_MAX);
+    if (bs_snapshot_loads(s))
+        for (size_t i = 0; i < count && !s->failed; i++)
+            load_name(s, config);
+    else
+        for (const struct device_name *name = config->devices; name; name = name->hh.next)
+            bs_snapshot_text(s, bs_slice_of(name->id, name->hh.keylen), BS_ID_MAX);
 }
 
 void bs_config_devices_free(struct bs_config *config)

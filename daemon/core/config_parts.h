@@ -1,6 +1,6 @@
 /* The insides of the config, shared by its parts: config.c (life, arrivals, questions),
  * config_judge.c (what is accepted), config_shelf.c (documents by id, the deleted ones),
- * config_devices.c (whose a device is), config_result.c (answers). */
+ * config_devices.c (whose a device is), config_result.c (answers), config_snapshot.c. */
 #ifndef BACKSTEP_DAEMON_CORE_CONFIG_PARTS_H
 #define BACKSTEP_DAEMON_CORE_CONFIG_PARTS_H
 
@@ -93,6 +93,9 @@ struct document *bs_config_shelf_sorted(struct bs_config *config, enum bs_kind k
 /* By id, as memcmp; a shorter one before what it begins. */
 int bs_config_shelf_compare(const struct document *a, const struct document *b);
 
+/* Puts one that is neither in force nor remembered behind the deleted. */
+void bs_config_shelf_remember(struct bs_config *config, struct document *d);
+
 /* From in force to deleted (remembered only where it has a revision), and back. */
 void bs_config_shelf_delete(struct bs_config *config, struct document *d, struct bs_wall_ms at);
 void bs_config_shelf_revive(struct bs_config *config, struct document *d);
@@ -113,6 +116,9 @@ void bs_config_devices_release(struct bs_config *config, const struct bs_ids *de
 const struct document *bs_config_devices_wearer(const struct bs_config *config,
                                                 struct bs_slice device);
 void bs_config_devices_free(struct bs_config *config);
+
+/* The names alone: loaded, they are nobody's. */
+void bs_config_devices_snapshot(struct bs_snapshot *s, struct bs_config *config);
 
 /* config_result.c: fills config->result. `warning` NULL: none. */
 void bs_config_write_accepted(struct bs_config *config, const struct judgement *j,

@@ -77,8 +77,9 @@ static void unlink_deleted(struct bs_config *config, struct document *d)
     config->deleted_count--;
 }
 
-static void link_deleted(struct bs_config *config, struct document *d)
+void bs_config_shelf_remember(struct bs_config *config, struct document *d)
 {
+    bs_check(!d->in_force && !d->deleted_before && config->deleted_first != d);
     d->deleted_before = config->deleted_last;
     *(config->deleted_last ? &config->deleted_last->deleted_after : &config->deleted_first) = d;
     config->deleted_last = d;
@@ -113,7 +114,7 @@ void bs_config_shelf_delete(struct bs_config *config, struct document *d, struct
     bs_kind_free(d->kind, &d->content);
     d->in_force = false;
     d->deleted_at = at;
-    link_deleted(config, d);
+    bs_config_shelf_remember(config, d);
     forget_deleted(config, at);
 }
 

@@ -35,6 +35,9 @@ enum bs_status bs_document_read_value(const struct cJSON *value,
                                       const struct bs_document_field *field, const struct place *at,
                                       void *ret, struct bs_document_error *ret_error);
 
+/* 9999-12-31T23:59:59.999Z */
+#define BS_DOCUMENT_TIME_LAST_MS INT64_C(253402300799999)
+
 /* RFC 3339, `date-time`: Unix time in ms, what is finer is cut off. False where it is none, or not
  * in the years 1970 to 9999. */
 bool bs_document_read_time(struct bs_slice text, int64_t *ret);

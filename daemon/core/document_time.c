@@ -5,9 +5,6 @@
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS    INT64_C(86400000)
 
-/* 9999-12-31T23:59:59.999Z */
-#define LAST_MS   INT64_C(253402300799999)
-
 /* The number that the next `digits` characters are, behind `before` (0: nothing); -1 where they
  * are none. */
 static int take_number(struct bs_slice *rest, char before, size_t digits)
@@ -113,7 +110,7 @@ bool bs_document_read_time(struct bs_slice text, int64_t *ret)
     if (second == 60 && !is_leap_second(to_minute))
         return false;
     int64_t ms = to_minute + second * INT64_C(1000) + fraction;
-    if (ms < 0 || ms > LAST_MS)
+    if (ms < 0 || ms > BS_DOCUMENT_TIME_LAST_MS)
         return false;
     *ret = ms;
     return true;

@@ -3,6 +3,7 @@
 #include "backstep/core/kinds.h"
 
 #include "backstep/base/check.h"
+#include "backstep/core/snapshot.h"
 #include "kind_parts.h"
 
 static const struct {
@@ -71,6 +72,16 @@ enum bs_status bs_kind_read(enum bs_kind kind, struct bs_slice id, const struct 
     else
         bs_document_free(table, &content);
     return status;
+}
+
+void bs_kind_snapshot(struct bs_snapshot *s, enum bs_kind kind, struct bs_slice id,
+                      union bs_kind_document *document)
+{
+    struct bs_document_error unused;
+    bs_document_snapshot(s, bs_kind_table(kind), document);
+    if (!s->failed)
+        bs_snapshot_require(s, judge_id(kind, id, &unused) == BS_OK &&
+                                   judge_content(kind, document, &unused) == BS_OK);
 }
 
 void bs_kind_free(enum bs_kind kind, union bs_kind_document *document)

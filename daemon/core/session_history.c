@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#define BY_TIMETABLE      (-2)
 #define NO_END            INT64_MAX
 #define NOT_CLOSED        INT64_MAX
 #define NO_STEP           INT64_MIN
@@ -224,7 +223,7 @@ static int phase_choice(const struct bs_drill_version *drill, struct bs_slice ph
 {
     if (!drill)
         return BS_PHASE_NONE;
-    return phase.length == 0 ? BY_TIMETABLE : bs_drill_version_phase(drill, phase);
+    return phase.length == 0 ? BS_PHASE_BY_TIMETABLE : bs_drill_version_phase(drill, phase);
 }
 
 /* Makes the session with that start the newest; true where it is new. */
@@ -298,7 +297,7 @@ static void answer_of(const struct bs_interval *interval, int64_t start_ms, int6
     if (!interval->drill)
         return;
     int phase = interval->phase;
-    if (phase == BY_TIMETABLE) {
+    if (phase == BS_PHASE_BY_TIMETABLE) {
         struct bs_stretch since;
         phase = bs_drill_version_phase_at(interval->drill, time_ms - start_ms, &since);
         narrow(p, start_ms + since.from_ms,

@@ -1,6 +1,6 @@
 /* What the parts of the sessions module share among themselves: sessions.c (the table of groups),
- * session_history.c (one group's), drill_version.c (drills as they were). Nothing outside includes
- * it. */
+ * session_history.c (one group's), drill_version.c (drills as they were), sessions_snapshot.c.
+ * Nothing outside includes it. */
 #ifndef BACKSTEP_DAEMON_CORE_SESSION_PARTS_H
 #define BACKSTEP_DAEMON_CORE_SESSION_PARTS_H
 
@@ -34,7 +34,8 @@ struct bs_drill_version *bs_drill_version_share(struct bs_drill_version *v);
 struct bs_slice bs_drill_version_id(const struct bs_drill_version *v);
 
 /* A phase is known by its index; where it is none the name is empty. */
-#define BS_PHASE_NONE (-1)
+#define BS_PHASE_NONE         (-1)
+#define BS_PHASE_BY_TIMETABLE (-2) /* of an interval: as the drill says */
 int bs_drill_version_phase(const struct bs_drill_version *v, struct bs_slice name);
 struct bs_slice bs_drill_version_phase_name(const struct bs_drill_version *v, int phase);
 
@@ -42,13 +43,22 @@ struct bs_slice bs_drill_version_phase_name(const struct bs_drill_version *v, in
 int bs_drill_version_phase_at(const struct bs_drill_version *v, int64_t since_start_ms,
                               struct bs_stretch *ret_since_start);
 
+/* A phase of it that an interval may be in. */
+bool bs_drill_version_has(const struct bs_drill_version *v, int phase);
+
+/* Saves all versions, or loads them with one holder each, which defines them. Once all others who
+ * hold one were loaded, and after a failure, bs_drill_versions_loaded takes that holder away; a
+ * version that nobody holds then fails. */
+void bs_drill_versions_snapshot(struct bs_snapshot *s, struct bs_drill_versions *versions);
+void bs_drill_versions_loaded(struct bs_snapshot *s, struct bs_drill_versions *versions);
+
 /* session_history.c: one group's sessions, ascending by start, and their intervals, ascending by
  * session and begin: the newest of both come last. A session has one interval at least, and its
  * first begins at its start, unless that was lost. */
 struct bs_interval {
     int64_t begin_ms;
     struct bs_drill_version *drill; /* held; NULL: nothing runs */
-    int phase;                      /* BS_PHASE_NONE, or BY_TIMETABLE */
+    int phase;                      /* BS_PHASE_NONE, or BS_PHASE_BY_TIMETABLE */
 };
 
 struct bs_session {
@@ -94,7 +104,13 @@ bool bs_history_recall(const struct bs_group_history *h, int64_t start_ms,
 void bs_history_note(struct bs_group_history *h, int64_t time_ms);
 void bs_history_forget(struct bs_group_history *h, int64_t before_ms);
 
-/* sessions.c */
+/* sessions.c: the group's history, empty; BS_FULL, BS_NO_MEMORY. */
+enum bs_status bs_sessions_add(struct bs_sessions *s, struct bs_slice group,
+                               struct bs_group_history **ret);
+
+/* NULL: it has none. */
+struct bs_group_history *bs_sessions_history(const struct bs_sessions *s, struct bs_slice group);
+
 struct bs_sessions {
     struct bs_group_history *histories;
     struct bs_drill_versions versions;

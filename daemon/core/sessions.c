@@ -45,15 +45,15 @@ static unsigned hash_group(const struct bs_sessions *s, struct bs_slice group)
     return (unsigned)bs_hash_bytes(s->versions.seed, group);
 }
 
-static struct bs_group_history *find_history(const struct bs_sessions *s, struct bs_slice group)
+struct bs_group_history *bs_sessions_history(const struct bs_sessions *s, struct bs_slice group)
 {
     struct bs_group_history *h;
     HASH_FIND_BYHASHVALUE(hh, s->histories, group.at, group.length, hash_group(s, group), h);
     return h;
 }
 
-static enum bs_status add_history(struct bs_sessions *s, struct bs_slice group,
-                                  struct bs_group_history **ret)
+enum bs_status bs_sessions_add(struct bs_sessions *s, struct bs_slice group,
+                               struct bs_group_history **ret)
 {
     if (HASH_COUNT(s->histories) >= BS_SESSION_GROUPS_MAX)
         return BS_FULL;
@@ -78,8 +78,8 @@ static enum bs_status add_history(struct bs_sessions *s, struct bs_slice group,
 static enum bs_status enter_history(struct bs_sessions *s, struct bs_slice group,
                                     struct bs_group_history **ret)
 {
-    struct bs_group_history *h = find_history(s, group);
-    enum bs_status status = h ? BS_OK : add_history(s, group, &h);
+    struct bs_group_history *h = bs_sessions_history(s, group);
+    enum bs_status status = h ? BS_OK : bs_sessions_add(s, group, &h);
     if (status != BS_OK)
         return status;
     status = bs_history_reserve(h);
@@ -110,7 +110,7 @@ enum bs_status bs_sessions_follow(struct bs_sessions *s, const struct bs_session
 
 void bs_sessions_close(struct bs_sessions *s, struct bs_slice group, struct bs_wall_ms at)
 {
-    struct bs_group_history *h = find_history(s, group);
+    struct bs_group_history *h = bs_sessions_history(s, group);
     if (!h)
         return;
     bs_history_close(h, at.ms);
@@ -121,7 +121,7 @@ void bs_sessions_close(struct bs_sessions *s, struct bs_slice group, struct bs_w
 void bs_sessions_find(struct bs_sessions *s, struct bs_slice group, int64_t time_ms,
                       struct bs_wall_ms settled, struct bs_session_place *ret)
 {
-    struct bs_group_history *h = find_history(s, group);
+    struct bs_group_history *h = bs_sessions_history(s, group);
     if (!h) {
         *ret = (struct bs_session_place){.from_ms = INT64_MIN, .until_ms = INT64_MAX};
         return;
@@ -139,7 +139,7 @@ void bs_sessions_note(struct bs_group_history *history, int64_t time_ms, struct 
 bool bs_sessions_recall(const struct bs_sessions *s, struct bs_slice group, int64_t start_ms,
                         struct bs_session_facts *ret)
 {
-    const struct bs_group_history *h = find_history(s, group);
+    const struct bs_group_history *h = bs_sessions_history(s, group);
     return h && bs_history_recall(h, start_ms, ret);
 }
 

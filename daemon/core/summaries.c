@@ -79,7 +79,7 @@ struct bs_summary_group *bs_summaries_find_group(const struct bs_summaries *s, s
     return g;
 }
 
-static struct bs_summary_group *add_group(struct bs_summaries *s, struct bs_slice id)
+struct bs_summary_group *bs_summaries_add_group(struct bs_summaries *s, struct bs_slice id)
 {
     struct bs_summary_group *g = calloc(1, sizeof *g + id.length), *added = g;
     if (!g)
@@ -121,7 +121,7 @@ static struct bs_summary_session *find_session(const struct bs_summary_group *g,
 
 /* Opening and freeing. */
 
-static void append_to_session(struct bs_summary_session *session, struct bs_summary *summary)
+void bs_summaries_append_to_session(struct bs_summary_session *session, struct bs_summary *summary)
 {
     summary->next_in_session = NULL;
     if (session->last)
@@ -156,7 +156,7 @@ void bs_summaries_free_unheld(struct bs_summaries *s, struct bs_summary_session 
     for (struct bs_summary *next; at; at = next) {
         next = at->next_in_session;
         if (at->holders) {
-            append_to_session(session, at);
+            bs_summaries_append_to_session(session, at);
         } else {
             take_from_member(at);
             free(at);
@@ -199,7 +199,7 @@ static struct bs_summary *open_in(struct bs_summaries *s, struct bs_summary_grou
     if (!summary)
         return NULL;
     summary->session = session;
-    append_to_session(session, summary);
+    bs_summaries_append_to_session(session, summary);
     s->open++;
     return summary;
 }
@@ -211,7 +211,7 @@ static struct bs_summary *open_summary(struct bs_summaries *s, struct bs_summary
         return NULL;
     struct bs_summary_group *g = bs_summaries_find_group(s, bs_tags_group(tags));
     if (!g)
-        g = add_group(s, bs_tags_group(tags));
+        g = bs_summaries_add_group(s, bs_tags_group(tags));
     if (!g)
         return NULL;
     struct bs_summary *summary = open_in(s, g, tags, start_ms);

@@ -1,5 +1,5 @@
 /* The summaries' insides, shared by their parts: summaries.c (life, look-up, opening and freeing,
- * adding), summaries_write.c (dirt, writing, when a session is over). */
+ * adding), summaries_write.c (dirt, writing, when a session is over), summaries_snapshot.c. */
 #ifndef BACKSTEP_CORE_SUMMARIES_PARTS_H
 #define BACKSTEP_CORE_SUMMARIES_PARTS_H
 
@@ -60,7 +60,9 @@ static inline struct bs_slice bs_summary_group_id(const struct bs_summary_group 
     return bs_slice_of(g->id, g->id_length);
 }
 
-/* summaries.c */
+/* summaries.c: a group without sessions; NULL where memory is out. */
+struct bs_summary_group *bs_summaries_add_group(struct bs_summaries *s, struct bs_slice id);
+void bs_summaries_append_to_session(struct bs_summary_session *session, struct bs_summary *summary);
 
 /* NULL: there is none. */
 struct bs_summary_group *bs_summaries_find_group(const struct bs_summaries *s, struct bs_slice id);
@@ -70,6 +72,9 @@ void bs_summaries_free_unheld(struct bs_summaries *s, struct bs_summary_session 
 void bs_summaries_free_empty(struct bs_summaries *s, struct bs_summary_group *group);
 
 /* summaries_write.c */
+
+/* One that is clean, behind the others of the queue that it says (dirty_soon). */
+void bs_summaries_enqueue(struct bs_summaries *s, struct bs_summary *summary, int64_t since);
 
 /* Something of it has changed. */
 void bs_summaries_mark(struct bs_summaries *s, struct bs_summary *summary, struct bs_tick_ms now);

@@ -4,15 +4,11 @@
 
 /* Dirt. */
 
-void bs_summaries_mark(struct bs_summaries *s, struct bs_summary *summary, struct bs_tick_ms now)
+void bs_summaries_enqueue(struct bs_summaries *s, struct bs_summary *summary, int64_t since)
 {
-    summary->changed = true;
-    if (summary->dirty)
-        return;
-    summary->dirty = true;
-    summary->dirty_soon = summary->session->over || !summary->written;
     struct bs_summary_queue *q = &s->queues[summary->dirty_soon];
-    summary->dirty_since = now.ms;
+    summary->dirty = true;
+    summary->dirty_since = since;
     summary->dirty_next = NULL;
     summary->dirty_previous = q->last;
     if (q->last)
@@ -20,6 +16,15 @@ void bs_summaries_mark(struct bs_summaries *s, struct bs_summary *summary, struc
     else
         q->first = summary;
     q->last = summary;
+}
+
+void bs_summaries_mark(struct bs_summaries *s, struct bs_summary *summary, struct bs_tick_ms now)
+{
+    summary->changed = true;
+    if (summary->dirty)
+        return;
+    summary->dirty_soon = summary->session->over || !summary->written;
+    bs_summaries_enqueue(s, summary, now.ms);
 }
 
 static void mark_clean(struct bs_summaries *s, struct bs_summary *summary)

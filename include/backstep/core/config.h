@@ -29,6 +29,7 @@
 #define BS_CONFIG_ABSENT_BYTES_MAX 8192
 
 struct bs_config;
+struct bs_snapshot;
 
 /* One message on config/{kind}/{id}; an empty payload deletes. */
 struct bs_config_arrival {
@@ -121,5 +122,9 @@ size_t bs_config_count_kind(const struct bs_config *config, enum bs_kind kind);
  * first BS_CONFIG_ABSENT_MAX of *ret_count. */
 void bs_config_write_absent(struct bs_config *config, struct bs_wall_ms since,
                             struct bs_buffer *out, size_t *ret_count);
+
+/* Saves all documents in force, the deleted ones that are remembered and every device that was ever
+ * named; or loads them into a config without any. */
+void bs_config_snapshot(struct bs_snapshot *s, struct bs_config *config);
 
 #endif

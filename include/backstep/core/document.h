@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct cJSON;
+struct bs_snapshot;
 
 #define BS_DOCUMENT_BYTES_MAX (64u * 1024)
 #define BS_DOCUMENT_TOO_LARGE "larger than 64 KiB"
@@ -103,6 +104,10 @@ void bs_document_default(struct bs_document_table table, void *ret);
 
 /* True where both structs have the same values. */
 bool bs_document_equal(struct bs_document_table table, const void *a, const void *b);
+
+/* Saves the struct; or loads into it, whatever is there, what bs_document_read could have given.
+ * Loaded, or failed in the middle, it is for bs_document_free. */
+void bs_document_snapshot(struct bs_snapshot *s, struct bs_document_table table, void *at);
 
 /* Fills an error; the pointer is taken as it is. */
 void bs_document_error_set(struct bs_document_error *ret, const char *pointer, const char *format,

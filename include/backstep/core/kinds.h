@@ -77,6 +77,10 @@ struct bs_document_table bs_kind_table(enum bs_kind kind);
  * owns its memory. BS_INVALID with ret_error, BS_NO_MEMORY likewise; *ret untouched. */
 enum bs_status bs_kind_read(enum bs_kind kind, struct bs_slice id, const struct cJSON *document,
                             union bs_kind_document *ret, struct bs_document_error *ret_error);
+/* Saves a document, or loads one that bs_kind_read could have given. Loaded, or failed in the
+ * middle, it is for bs_kind_free. */
+void bs_kind_snapshot(struct bs_snapshot *s, enum bs_kind kind, struct bs_slice id,
+                      union bs_kind_document *document);
 void bs_kind_free(enum bs_kind kind, union bs_kind_document *document);
 
 #endif

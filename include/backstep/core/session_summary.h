@@ -26,8 +26,9 @@ struct bs_summary_sums {
     uint64_t steps[BS_DIRECTION_COUNT];
     uint64_t counts[BS_SUMMARY_COUNT_COUNT];
     int64_t duration_sum, distance_sum; /* ½ ms, ½ mm, twice where a step was missed */
-    uint64_t retention_count;
-    int64_t retention_sum; /* 10⁻⁹ % */
+    uint32_t retention_count;
+    uint32_t retention_claims; /* while a snapshot is loaded: bs_summary_claim_retention */
+    int64_t retention_sum;     /* 10⁻⁹ % */
 };
 
 void bs_summary_sums_add(struct bs_summary_sums *s, const struct bs_sample *sample);

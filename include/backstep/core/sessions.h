@@ -39,6 +39,7 @@
 #define BS_SESSION_LONGEST_MS    (12 * INT64_C(3600000))
 
 struct bs_sessions;
+struct bs_snapshot;
 
 /* One group's history. */
 struct bs_group_history;
@@ -116,5 +117,9 @@ void bs_sessions_forget(struct bs_sessions *s, struct bs_wall_ms before);
 /* How often an answer of bs_sessions_find may have changed; a cached one of another count is void.
  */
 uint64_t bs_sessions_generation(const struct bs_sessions *s);
+
+/* Saves all histories, defining them in the order of their table; or loads them, where there are
+ * none. */
+void bs_sessions_snapshot(struct bs_snapshot *s, struct bs_sessions *sessions);
 
 #endif

@@ -44,6 +44,7 @@
  * and the one before. With 300 to 400 bytes each they take half of what windows may at most. */
 #define BS_SUMMARIES_MAX      (2u << 20)
 
+struct bs_snapshot;
 struct bs_summaries;
 struct bs_summary;
 
@@ -113,5 +114,15 @@ void bs_summaries_write_member(struct bs_summaries *s, const struct bs_summary_m
 void bs_summaries_sweep(struct bs_summaries *s, const struct bs_effects *effects);
 
 uint32_t bs_summaries_open(const struct bs_summaries *s);
+
+/* Saves all summaries, whose members were defined as BS_SNAPSHOT_SUMMARY_MEMBER, and defines them;
+ * or loads them, where there are none, to members without any. Not kept: what is set here
+ * (bs_summaries_set_refresh, `withheld`), and who holds a summary: nobody does once it is loaded.
+ */
+void bs_summaries_snapshot(struct bs_snapshot *s, struct bs_summaries *summaries);
+
+/* While the rest is loaded: one of the retentions that were added is the caller's, who may remove
+ * it. False where others have claimed them all. */
+bool bs_summary_claim_retention(struct bs_summary *summary);
 
 #endif
