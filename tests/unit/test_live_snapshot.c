@@ -2,7 +2,7 @@
  * the byte, and at the same time. */
 #include "backstep/base/random.h"
 #include "live_world.h"
-#include "snapshot_world.h"
+#include "snapshot_memory.h"
 
 #define SEEDS    40
 #define ACTIONS  600
@@ -280,12 +280,19 @@ static void who_must_not_be_on_a_board_is_refused(void **state)
     dispose(t);
 }
 
+static void memory_may_be_out(void **state)
+{
+    (void)state;
+    expect_out_of_memory(subject, three_boards());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_is_published_after_any_moment),
         cmocka_unit_test(damaged_ones_do_no_harm),
         cmocka_unit_test(who_must_not_be_on_a_board_is_refused),
+        cmocka_unit_test(memory_may_be_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
