@@ -68,11 +68,18 @@ static void keep_run(struct bs_snapshot *s, struct bs_bout_member *m)
 
 /* Carry-over. */
 
-static void keep_retention(struct bs_snapshot *s, struct bs_carry_over *c)
+/* What of it is told elsewhere, where it may change: in the group's row, in the summary. */
+static void keep_retention(struct bs_snapshot *s, struct bs_bout *bout)
 {
+    struct bs_carry_over *c = bout->carry_over;
     struct bs_group_retention *r = bs_snapshot_refer(s, BS_SNAPSHOT_RETENTION, c->in_group);
-    if (bs_snapshot_loads(s) && r)
+    double pct;
+    if (!bs_snapshot_loads(s) || s->failed)
+        return;
+    if (r)
         bs_snapshot_require(s, bs_windows_join_retention(r, &c->in_group));
+    if (bs_carry_retention(&c->figures, &pct))
+        bs_snapshot_require(s, bs_summary_claim_retention(bout->summary));
 }
 
 static void keep_slips(struct bs_snapshot *s, struct bs_bout *bout)
@@ -104,7 +111,7 @@ static void keep_carry_over(struct bs_snapshot *s, struct bs_bout *bout)
         return;
     c->block_steps = bs_snapshot_u16(s, c->block_steps, BS_CARRY_VALUES_MAX);
     bs_carry_figures_snapshot(s, &c->figures);
-    keep_retention(s, c);
+    keep_retention(s, bout);
     if (c->full)
         keep_slips(s, bout);
 }

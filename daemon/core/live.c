@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define LONG_AGO       (INT64_MIN / 2)
-
 /* Everybody who is shown, each with 70 bytes of id, 32 code points of alias, quoted, and some 230
  * bytes more. Taken once, so that showing never fails. */
 #define TEXT_BYTES_MAX (128u * 1024)
@@ -91,7 +89,7 @@ static struct bs_live_board *make(struct bs_slice group)
     struct bs_live_board *b = calloc(1, sizeof *b + group.length);
     if (!b)
         return NULL;
-    b->built = b->published = LONG_AGO;
+    b->built = b->published = BS_LIVE_LONG_AGO;
     b->leaves_ms = BS_NEVER_MS;
     b->until_ms = b->closed_ms = INT64_MIN;
     b->group_length = (uint8_t)group.length;
@@ -148,7 +146,7 @@ void bs_live_restart(struct bs_live *l)
     for (struct bs_live_board *b = l->boards; b; b = b->hh.next) {
         if (b->said == BS_LIVE_NOBODY)
             b->said = BS_LIVE_MEMBERS;
-        b->built = b->published = LONG_AGO;
+        b->built = b->published = BS_LIVE_LONG_AGO;
         b->content = 0;
         b->changed = true;
         bs_live_arm(l, b);

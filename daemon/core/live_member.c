@@ -105,7 +105,7 @@ static void forget_oldest(struct bs_live_member *m)
     m->length_count = (uint8_t)(m->length_count - (length != 0));
 }
 
-static void add_step(struct bs_live_member *m, const struct bs_sample *s)
+void bs_live_add_step(struct bs_live_member *m, const struct bs_sample *s)
 {
     if (m->count == BS_LIVE_STEPS)
         forget_oldest(m);
@@ -134,7 +134,7 @@ bool bs_live_take(struct bs_live *l, struct bs_live_member *m, const struct bs_p
         leave(l, m);
         return true;
     }
-    add_step(m, &step->sample);
+    bs_live_add_step(m, &step->sample);
     if (step->tags != m->tags) {
         if (is_on_board_of(m, step->tags))
             exchange_tags(m, step->tags);

@@ -1,6 +1,6 @@
 /* The boards' insides, shared by their parts: live.c (life), live_member.c (members and their
  * steps), live_publish.c (time, and what is published when), live_text.c (a board as JSON),
- * live_queue.c (which board is due first). */
+ * live_queue.c (which board is due first), live_snapshot.c. */
 #ifndef BACKSTEP_DAEMON_CORE_LIVE_PARTS_H
 #define BACKSTEP_DAEMON_CORE_LIVE_PARTS_H
 
@@ -8,6 +8,9 @@
 #include "backstep/core/live.h"
 
 #include "hash_table.h"
+
+/* A tick at which nothing had happened yet. */
+#define BS_LIVE_LONG_AGO (INT64_MIN / 2)
 
 /* What the retained message says, as far as we published one. */
 enum bs_live_said { BS_LIVE_NOTHING, BS_LIVE_MEMBERS, BS_LIVE_NOBODY };
@@ -74,6 +77,8 @@ void bs_live_change(struct bs_live *l, struct bs_live_board *b, bool at_once);
 
 /* live_member.c: takes a member off the board that it is on. */
 void bs_live_take_off(struct bs_live_member *m);
+/* live_member.c: one more of the member's last steps. */
+void bs_live_add_step(struct bs_live_member *m, const struct bs_sample *s);
 
 /* live_text.c: what the board says at present, into l->text; the hash of all but `t` and ages. */
 uint64_t bs_live_write(struct bs_live *l, const struct bs_live_board *b,
@@ -85,5 +90,8 @@ void bs_live_queue_add(struct bs_live_queue *q, struct bs_live_board *b);
 /* After its `due` changed. */
 void bs_live_queue_move(struct bs_live_queue *q, struct bs_live_board *b);
 void bs_live_queue_remove(struct bs_live_queue *q, struct bs_live_board *b);
+/* Its boards lie in that order now, q->count of them, each once; false where it is none of a heap.
+ */
+bool bs_live_queue_lay(struct bs_live_queue *q, struct bs_live_board *const *order);
 
 #endif

@@ -79,3 +79,13 @@ void bs_live_queue_remove(struct bs_live_queue *q, struct bs_live_board *b)
     put(q, b->place, last);
     bs_live_queue_move(q, last);
 }
+
+bool bs_live_queue_lay(struct bs_live_queue *q, struct bs_live_board *const *order)
+{
+    bool is_heap = true;
+    for (uint32_t i = 0; i < q->count; i++) {
+        put(q, i, order[i]);
+        is_heap = is_heap && (i == 0 || !before(order[i], order[(i - 1) / 2]));
+    }
+    return is_heap;
+}

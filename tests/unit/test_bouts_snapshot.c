@@ -2,7 +2,7 @@
  * on, and what the listener hears, are the same to the byte. */
 #include "backstep/base/random.h"
 #include "bouts_world.h"
-#include "snapshot_world.h"
+#include "snapshot_memory.h"
 
 #define SEEDS   10
 #define STEPS   6000
@@ -417,6 +417,12 @@ static void a_retention_finds_its_holder_again(void **state)
     dispose(t);
 }
 
+static void memory_may_be_out(void **state)
+{
+    (void)state;
+    expect_out_of_memory(subject, one_of_each());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_bout_beyond_the_sums_goes_on),
         cmocka_unit_test(damaged_ones_do_no_harm),
         cmocka_unit_test(a_retention_finds_its_holder_again),
+        cmocka_unit_test(memory_may_be_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* Who is there, saved and loaded: whatever happens then happens to both alike. */
 #include "backstep/base/random.h"
 #include "backstep/core/roster.h"
-#include "snapshot_world.h"
+#include "snapshot_memory.h"
 
 #include <stdio.h>
 
@@ -287,6 +287,12 @@ static void two_devices_with_one_slot_are_refused(void **state)
     dispose(g);
 }
 
+static void memory_may_be_out(void **state)
+{
+    (void)state;
+    expect_out_of_memory(subject, small_gym());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +300,7 @@ int main(void)
         cmocka_unit_test(devices_beyond_the_bound_come_back),
         cmocka_unit_test(damaged_ones_do_no_harm),
         cmocka_unit_test(two_devices_with_one_slot_are_refused),
+        cmocka_unit_test(memory_may_be_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* Marked seq, saved and loaded: they are judged as if nothing had happened. */
 #include "backstep/base/random.h"
 #include "backstep/core/seen.h"
-#include "snapshot_world.h"
+#include "snapshot_memory.h"
 
 static void *make(void)
 {
@@ -114,12 +114,19 @@ static void what_is_forged_is_refused_or_harmless(void **state)
     end(seen);
 }
 
+static void memory_may_be_out(void **state)
+{
+    (void)state;
+    expect_out_of_memory(subject, with_holes());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts_stay_what_they_are),
         cmocka_unit_test(a_full_ring_is_short),
         cmocka_unit_test(what_is_forged_is_refused_or_harmless),
+        cmocka_unit_test(memory_may_be_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

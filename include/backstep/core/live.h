@@ -34,6 +34,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bs_snapshot;
+
 #define BS_LIVE_STEPS      10
 #define BS_LIVE_SILENCE_MS 60000
 #define BS_LIVE_ALIVE_MS   10000
@@ -122,5 +124,11 @@ void bs_live_fire_tick(struct bs_live *l, struct bs_tick_ms now, struct bs_wall_
                        const struct bs_effects *effects);
 
 uint32_t bs_live_boards(const struct bs_live *l);
+
+/* What a member holds here, but for the board that it is on. Loading: into a zeroed one. */
+void bs_live_member_snapshot(struct bs_snapshot *s, struct bs_live_member *m);
+
+/* All boards, with who is on them; members and their tags are defined. Loading: into a new one. */
+void bs_live_snapshot(struct bs_snapshot *s, struct bs_live *l);
 
 #endif
