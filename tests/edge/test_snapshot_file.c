@@ -294,9 +294,13 @@ static void descriptors_do_not_live_on_in_it(void **state)
     int ends[2], lock = open(s->directory, O_RDONLY | O_CLOEXEC);
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+    int high = fcntl(ends[1], F_DUPFD, 500), middle = fcntl(ends[1], F_DUPFD, 20);
+    assert_true(high >= 500 && middle >= 20);
     scene_begin(s, 1);
     WAIT_FOR(s, scene_half_written(s, 1) == STATE_BYTES);
     close(ends[1]);
+    close(middle);
+    close(high);
     close(lock);
     struct pollfd wait = {ends[0], POLLIN, 0};
     assert_int_equal(poll(&wait, 1, 10000), 1);
@@ -413,31 +417,37 @@ static void other_threads_are_no_hindrance(void **state)
 }
 
 /* As the parent that will be killed: this program anew. */
-static _Noreturn void begin_and_wait(const char *directory)
+static _Noreturn void begin_and_wait(const char *directory, bool may_save)
 {
     struct scene *s = scene_new_in(directory);
     scene_open(s);
+    atomic_store(s->may_save, may_save);
     scene_begin(s, 1);
     for (;;)
         sleep_ms(1000);
 }
 
-/* The child keeps standard error alone: a pipe there tells when it is gone too. */
-static void it_dies_with_its_parent(void **state)
+static pid_t run_parent(const char *role, const char *directory, int error_fd)
 {
-    (void)state;
-    struct scene *s = scene_new();
-    int ends[2];
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     fflush(NULL);
     pid_t parent = fork();
     if (parent == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        execl("/proc/self/exe", "test_snapshot_file", "begin", s->directory, (char *)NULL);
+        dup2(error_fd, STDERR_FILENO);
+        execl("/proc/self/exe", "test_snapshot_file", role, directory, (char *)NULL);
         _exit(127);
     }
-    close(ends[1]);
-    WAIT_FOR(s, scene_half_written(s, 1) == STATE_BYTES);
+    close(error_fd);
+    return parent;
+}
+
+/* The child keeps standard error alone: a pipe there tells when it is gone too. */
+static void die_with_parent(const char *role, long half_written)
+{
+    struct scene *s = scene_new();
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t parent = run_parent(role, s->directory, ends[1]);
+    WAIT_FOR(s, scene_half_written(s, 1) == half_written);
     struct pollfd wait = {ends[0], POLLIN, 0};
     assert_int_equal(poll(&wait, 1, 0), 0);
     kill(parent, SIGKILL);
@@ -452,10 +462,17 @@ static void it_dies_with_its_parent(void **state)
     scene_free(s);
 }
 
+static void it_dies_with_its_parent(void **state)
+{
+    (void)state;
+    die_with_parent("wait-for-commit", STATE_BYTES);
+    die_with_parent("hang-in-save", 0);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc > 2 && strcmp(argv[1], "begin") == 0)
-        begin_and_wait(argv[2]);
+    if (argc > 2)
+        begin_and_wait(argv[2], strcmp(argv[1], "wait-for-commit") == 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_is_written_beside_the_running_process),
         cmocka_unit_test(it_holds_the_state_of_its_beginning),

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-static int sync_errno, rename_errno, folder_errno, fork_errno, write_in_pieces;
+static int sync_errno, rename_errno, folder_errno, fork_errno, write_in_pieces, early_signal;
 
 int fdatasync(int fd)
 {
@@ -35,7 +35,10 @@ pid_t fork(void)
     pid_t (*real)(void);
     *(void **)&real = dlsym(RTLD_NEXT, "fork");
     errno = fork_errno;
-    return fork_errno ? -1 : real();
+    pid_t pid = fork_errno ? -1 : real();
+    if (pid == 0 && early_signal)
+        raise(early_signal);
+    return pid;
 }
 
 /* Interrupted every third time, and never more than 1000 bytes. */
@@ -225,6 +228,37 @@ static void a_process_that_cannot_be_made(void **state)
     end_well(s);
 }
 
+static void count_signal(uv_signal_t *signal, int number)
+{
+    (void)number;
+    ++*(unsigned *)signal->data;
+}
+
+/* Before it has come to its first line: a handler of ours would still be in force there. */
+static void a_signal_in_its_first_moment(void **state)
+{
+    (void)state;
+    struct scene *s = scene_with_two();
+    uv_signal_t signals[2];
+    unsigned count = 0;
+    for (int i = 0; i < 2; i++) {
+        uv_signal_init(&s->loop, &signals[i]);
+        signals[i].data = &count;
+        uv_signal_start(&signals[i], count_signal, i ? SIGUSR1 : SIGTERM);
+    }
+    early_signal = SIGTERM;
+    scene_take(s, 3);
+    early_signal = SIGUSR1;
+    scene_begin(s, 4);
+    scene_expect_end(s, BS_IO, 0);
+    early_signal = 0;
+    scene_take(s, 5);
+    assert_int_equal(count, 0);
+    for (int i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&signals[i], NULL);
+    scene_free(s);
+}
+
 static void use_full_disk(struct scene *s)
 {
     static const char block[4096];
@@ -311,7 +345,8 @@ static void a_read_only_disk(void **state)
 static int no_faults(void **state)
 {
     (void)state;
-    sync_errno = rename_errno = folder_errno = fork_errno = write_in_pieces = 0;
+    sync_errno = rename_errno = folder_errno = fork_errno = 0;
+    write_in_pieces = early_signal = 0;
     return 0;
 }
 
@@ -333,6 +368,7 @@ int main(int argc, char **argv)
         TEST(a_process_that_is_killed),
         TEST(one_that_takes_too_long),
         TEST(a_process_that_cannot_be_made),
+        TEST(a_signal_in_its_first_moment),
         TEST(a_full_disk),
         TEST(a_read_only_disk),
     };
