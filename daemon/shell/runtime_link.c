@@ -183,7 +183,8 @@ static const char *trouble_words(enum bs_log_trouble trouble)
     case BS_LOG_WELL:
         return "well";
     case BS_LOG_AT_BOUND:
-        return "is full: its bound (max_mb) is reached; it takes a larger one and a restart";
+        return "is full: its bound (max_mb) is reached, and it waits for snapshots that let the "
+               "oldest go";
     case BS_LOG_DISK_FULL:
         return "has no room for another segment";
     case BS_LOG_IO_ERROR:

@@ -227,6 +227,15 @@ static void take_last(struct bs_runtime *rt)
     uv_stop(&rt->loop);
 }
 
+/* A full intake lets go of what the older snapshot knows. Where the newest knows everything there
+ * is no next one: a tick makes one, out of the reserve. */
+static void make_news(struct bs_runtime *rt)
+{
+    if (rt->snapshots.newest == bs_log_head(rt->intake) &&
+        bs_log_condition(rt->intake).trouble == BS_LOG_AT_BOUND)
+        bs_log_append(rt->intake, BS_RECORD_TICK, 0, NULL, 0, NULL);
+}
+
 void bs_runtime_look_at_snapshots(struct bs_runtime *rt)
 {
     struct bs_runtime_snapshots *s = &rt->snapshots;
@@ -234,6 +243,7 @@ void bs_runtime_look_at_snapshots(struct bs_runtime *rt)
     if (atomic_load(&rt->stopping)) {
         take_last(rt);
     } else if (!s->under_way) {
+        make_news(rt);
         if (is_due(rt, now) && is_whole(rt))
             begin(rt, now);
     } else if (!s->committed && is_synced(rt, s->intake, s->outbox)) {
