@@ -2,7 +2,9 @@
  * gait is held against. Time passes as the daemon lets it: a tick record at each deadline.
  * Must never judge what comes out, nor guess what a bad line meant.
  *
- *   fold_script [--seed N] [--snapshot-every N] < SCRIPT
+ *   fold_script [--seed N] [--snapshot-every N] [--state FILE] < SCRIPT
+ *
+ * FILE gets the engine's state at the end, as it stands in a snapshot.
  *
  * A line of the script, ticks (ms, = wall time) never falling; other white space is content:
  *   TICK <tab> TOPIC <tab> PAYLOAD   a message, TOPIC below the site; PAYLOAD as it stands, or
@@ -222,16 +224,32 @@ static void run(struct script *s)
     bs_buffer_fini(&books);
 }
 
+static void write_state(struct script *s, const char *path)
+{
+    struct bs_buffer state;
+    engine_again_save(s->engine, &state);
+    FILE *file = fopen(path, "wb");
+    bool written = file && fwrite(state.at, 1, state.length, file) == state.length;
+    if (!file || fclose(file) != 0 || !written)
+        fail(s, "%s cannot be written", path);
+    bs_buffer_fini(&state);
+}
+
 static int explain(const char *program)
 {
-    fprintf(stderr, "usage: %s [--seed N] [--snapshot-every N] < SCRIPT\n", program);
+    fprintf(stderr, "usage: %s [--seed N] [--snapshot-every N] [--state FILE] < SCRIPT\n", program);
     return 64;
 }
 
 int main(int argc, char **argv)
 {
     static struct script s = {.hash_seed = 7};
+    const char *state = NULL;
     for (int i = 1; i < argc; i += 2) {
+        if (i + 1 < argc && strcmp(argv[i], "--state") == 0) {
+            state = argv[i + 1];
+            continue;
+        }
         bool seed = strcmp(argv[i], "--seed") == 0;
         char *end = NULL;
         uint64_t number = i + 1 < argc ? strtoull(argv[i + 1], &end, 10) : 0;
@@ -242,6 +260,8 @@ int main(int argc, char **argv)
     if (bs_engine_new(&s.engine, &engine_options) != BS_OK)
         fail(&s, "out of memory");
     run(&s);
+    if (state)
+        write_state(&s, state);
     bs_engine_free(s.engine);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }
