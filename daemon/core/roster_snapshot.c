@@ -58,6 +58,15 @@ static void keep_tags(struct bs_snapshot *s, struct member *m)
     }
 }
 
+/* Windows and summaries, which are loaded later, ask whether their member is withheld. */
+static void keep_standing(struct bs_snapshot *s, struct bs_member *m)
+{
+    m->consent = bs_snapshot_u8(s, m->consent, BS_CONSENT_MEMBER);
+    m->windows.withheld = bs_snapshot_flag(s, m->windows.withheld);
+    m->summaries.withheld = bs_snapshot_flag(s, m->summaries.withheld);
+    m->last_slot = bs_snapshot_u8(s, m->last_slot, BS_WORN_MAX - 1);
+}
+
 static void keep_members(struct bs_snapshot *s, struct bs_roster *r)
 {
     size_t count = bs_snapshot_count(s, bs_roster_members(r), UINT32_MAX);
@@ -67,8 +76,7 @@ static void keep_members(struct bs_snapshot *s, struct bs_roster *r)
         m = name_member(s, r, bs_snapshot_loads(s) ? NULL : next);
         if (!m)
             return;
-        m->member.consent = bs_snapshot_u8(s, m->member.consent, BS_CONSENT_MEMBER);
-        m->member.last_slot = bs_snapshot_u8(s, m->member.last_slot, BS_WORN_MAX - 1);
+        keep_standing(s, &m->member);
         keep_tags(s, m);
         bs_snapshot_define(s, BS_SNAPSHOT_MEMBER, m);
     }

@@ -86,6 +86,8 @@ static int64_t ask_for_tags(struct gym *g, struct bs_random *random)
     struct bs_member *m = member(g, random);
     struct bs_tags_names names = {
         .group = groups[pick(random, 3)], .drill = BS_SLICE("none"), .phase = BS_SLICE("none")};
+    m->windows.withheld = pick(random, 2);
+    m->summaries.withheld = pick(random, 2);
     m->document = pick(random, 2) ? &document : NULL;
     m->consent = (uint8_t)pick(random, 3);
     struct bs_tags *t = bs_roster_tags(g->roster, m, &names);
@@ -176,6 +178,28 @@ static void copy_time(const struct gym *from, struct gym *to)
     bs_windows_advance(to->windows, (struct bs_wall_ms){to->now});
 }
 
+static void tell(void *context, struct bs_member *m)
+{
+    struct bs_slice id = bs_member_id(m);
+    bs_buffer_add_format(context, "%.*s guest %d consent %d withheld %d %d slots %x last %d\n",
+                         (int)id.length, id.at, m->is_guest, m->consent, m->windows.withheld,
+                         m->summaries.withheld, m->slots, m->last_slot);
+}
+
+static void expect_same_members(struct gym *a, struct gym *b)
+{
+    struct bs_buffer one, other;
+    bs_buffer_init(&one, 1u << 16);
+    bs_buffer_init(&other, 1u << 16);
+    bs_roster_each_member(a->roster, tell, &one);
+    bs_roster_each_member(b->roster, tell, &other);
+    bs_buffer_add_char(&one, 0);
+    bs_buffer_add_char(&other, 0);
+    assert_string_equal(one.at, other.at);
+    bs_buffer_fini(&one);
+    bs_buffer_fini(&other);
+}
+
 static void what_happens_happens_to_both(void **state)
 {
     (void)state;
@@ -188,6 +212,7 @@ static void what_happens_happens_to_both(void **state)
         for (int i = 0; i < ACTIONS; i += 10) {
             struct gym *copy = snapshot_copy(&subject, g);
             copy_time(g, copy);
+            expect_same_members(g, copy);
             for (int k = 0; k < 10; k++) {
                 struct bs_random again = random;
                 int64_t said = act(g, &random);
