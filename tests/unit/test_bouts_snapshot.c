@@ -101,10 +101,9 @@ static int pick(struct bs_random *random, int below)
 static int64_t pick_pause(struct bs_random *random)
 {
     int what = pick(random, 100);
-    return what < 80   ? 0
-           : what < 97 ? pick(random, 5000)
-           : what < 99 ? pick(random, 90000)
-                       : 900000;
+    if (what < 80)
+        return 0;
+    return what < 93 ? pick(random, 5000) : what < 95 ? pick(random, 90000) : 900000;
 }
 
 /* A habit, the backward bout, what is carried over; and whatever else there is between. */
@@ -117,7 +116,13 @@ static void turn(struct walk *walk, struct bs_random *random)
     walk->letter = other ? others[pick(random, 9)] : legs[walk->leg];
     walk->left = 1 + pick(random, other ? 9 : lengths[walk->leg]);
     walk->mm = walk->letter == 'B' ? 500 : 600 + 100 * pick(random, 3);
-    walk->at += pick_pause(random);
+    int64_t pause = pick_pause(random);
+    walk->at += pause;
+    if (pause < BS_VISIT_GAP_MS)
+        return;
+    walk->leg = 1; /* what was learned before is all the habit that there is */
+    walk->letter = 'B';
+    walk->left = 15;
 }
 
 static void change_settings(struct bs_settings *s, struct bs_random *random)
@@ -140,7 +145,8 @@ static void meddle(struct trial *t, struct bs_random *random)
         break;
     case 1:
         world_stop(w);
-        bs_bouts_forget_gait(w->member);
+        if (pick(random, 10) == 0)
+            bs_bouts_forget_gait(w->member);
         break;
     case 2:
         bs_bouts_settle(w->bouts, w->member, (struct bs_wall_ms){WORLD_NOW + w->at - 5000},
