@@ -7,9 +7,10 @@
 #include "backstep/core/birth.h"
 #include "backstep/core/order.h"
 #include "backstep/core/window.h"
+#include "failing_memory.h"
 #include "snapshot_world.h"
 
-#define RUNS     20
+#define RUNS     10
 #define EVENTS   1500
 #define DEVICES  7
 #define LATENESS 300000
@@ -327,7 +328,7 @@ static void a_loaded_one_goes_on_as_the_saved_one(void **state)
         assert_true(waited > RUNS * EVENTS / 12);
 }
 
-/* Some that wait, fused ones among them, some that passed, stored ones. */
+/* Some that wait, fused ones among them, some that passed, stored ones; not all slots are known. */
 static struct side *fill(void)
 {
     struct bs_random r;
@@ -336,6 +337,7 @@ static struct side *fill(void)
     for (uint32_t i = 0; i < 40; i++) {
         struct happening h = draw(&r, i);
         h.deed = i % 3 == 0 && i < 35 ? 600 : 0;
+        h.slot %= DEVICES - 1;
         happen(d, &h);
     }
     assert_true(bs_order_waiting(d->order) >= 3);
@@ -416,6 +418,30 @@ static void what_is_cut_or_changed_is_safe(void **state)
     dispose(d);
 }
 
+/* Whichever allocation fails, the load says so, and all can be freed. */
+static void memory_that_is_out_is_told(void **state)
+{
+    (void)state;
+    struct side *d = fill();
+    struct bs_buffer saved = snapshot_save(&subject, d);
+    enum bs_status status = BS_NO_MEMORY;
+    int failures = 0;
+    for (; status == BS_NO_MEMORY; failures++) {
+        struct side *other = subject.make();
+        struct bs_snapshot s;
+        bs_snapshot_load(&s, bs_buffer_slice(&saved), BS_SNAPSHOT_FORMAT);
+        until_failure = failures;
+        subject.carry(&s, other);
+        until_failure = -1;
+        status = bs_snapshot_end(&s);
+        subject.dispose(other);
+    }
+    assert_int_equal(status, BS_OK);
+    assert_true(failures > 5);
+    bs_buffer_fini(&saved);
+    subject.dispose(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +450,7 @@ int main(void)
         cmocka_unit_test(as_many_as_may_wait_come_back),
         cmocka_unit_test(no_order_comes_back_as_none),
         cmocka_unit_test(what_is_cut_or_changed_is_safe),
+        cmocka_unit_test(memory_that_is_out_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
