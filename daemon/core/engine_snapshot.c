@@ -44,9 +44,9 @@ static void code_engine(struct bs_snapshot *s, struct bs_engine *e)
 {
     bs_snapshot_mark(s, MARK_ENGINE);
     code_root(s, e);
-    e->now.ms = bs_snapshot_time(s, e->now.ms);
-    e->next_sweep.ms = bs_snapshot_time(s, e->next_sweep.ms);
-    e->offset_ms = bs_snapshot_time(s, e->offset_ms);
+    e->now.ms = bs_snapshot_moment(s, e->now.ms);
+    e->next_sweep.ms = bs_snapshot_time_or(s, e->next_sweep.ms, BS_NEVER_MS);
+    e->offset_ms = bs_snapshot_moment(s, e->offset_ms);
     e->started = bs_snapshot_flag(s, e->started);
     code_books(s, &e->books);
 }
@@ -80,7 +80,7 @@ static void code_tagging(struct bs_snapshot *s, const struct bs_engine *e, struc
     struct bs_tagging fresh = {.tags = bs_snapshot_refer(s, BS_SNAPSHOT_TAGS, t->tags)};
     if (holds) {
         fresh.history = bs_snapshot_refer(s, BS_SNAPSHOT_HISTORY, t->history);
-        fresh.session_start_ms = bs_snapshot_time(s, t->session_start_ms);
+        fresh.session_start_ms = bs_snapshot_moment(s, t->session_start_ms);
         fresh.from_ms = bs_snapshot_time(s, t->from_ms);
         fresh.until_ms = bs_snapshot_time(s, t->until_ms);
         fresh.generation = bs_sessions_generation(e->sessions);
@@ -95,13 +95,14 @@ static void code_member(void *context, struct bs_member *m)
     struct bs_snapshot *s = w->snapshot;
     if (s->failed)
         return;
-    m->timer_ms = bs_snapshot_time(s, m->timer_ms);
+    m->timer_ms = bs_snapshot_time_or(s, m->timer_ms, INT64_MAX);
     m->quiet = bs_snapshot_flag(s, m->quiet);
     m->windows.withheld = bs_snapshot_flag(s, m->windows.withheld);
     m->summaries.withheld = bs_snapshot_flag(s, m->summaries.withheld);
     code_tagging(s, w->engine, &m->tagging);
-    bs_order_snapshot(s, &m->order);
+    bs_order_snapshot(s, &m->order, w->engine->windows);
     bs_bouts_member_snapshot(s, &m->bouts, m);
+    bs_live_member_snapshot(s, &m->live);
     bs_snapshot_require(s, s->failed || !m->order || m->bouts);
 }
 

@@ -1,9 +1,14 @@
 /* Windows in snapshots: loaded ones go on as those that were saved, to the byte; whatever was
  * forged can be used and freed. */
+#include "failing_memory.h"
 #include "window_sides.h"
 
-#define RUNS   30
+#define RUNS   15
 #define EVENTS 1500
+
+/* References and counts of this little a snapshot; how often some are mixed up at once. */
+#define SMALL  12
+#define MIXED  1000
 
 static size_t count(const char *text, const char *word)
 {
@@ -204,19 +209,19 @@ static void what_is_mixed_up_is_safe(void **state)
     size_t loaded = 0;
     for (size_t i = 0; i < saved.length; i++) {
         char was = saved.at[i];
-        for (saved.at[i] = 0; saved.at[i] < 16; saved.at[i]++)
+        for (saved.at[i] = 0; saved.at[i] < SMALL; saved.at[i]++)
             loaded += try_bytes(bs_buffer_slice(&saved));
         saved.at[i] = was;
     }
     bs_random_init(&r, 20261126);
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < MIXED; i++) {
         char *copy = memcpy(malloc(saved.length), saved.at, saved.length);
         for (int changes = 2 + side_pick(&r, 2); changes; changes--)
             copy[side_pick(&r, (int)saved.length)] = (char)side_pick(&r, 24);
         loaded += try_bytes(bs_slice_of(copy, saved.length));
         free(copy);
     }
-    print_message("%zu of %zu were loaded\n", loaded, saved.length * 16 + 2000);
+    print_message("%zu of %zu were loaded\n", loaded, saved.length * SMALL + MIXED);
     assert_true(loaded > saved.length);
     bs_buffer_fini(&saved);
     side_dispose(d);
@@ -239,12 +244,37 @@ static void an_end_that_came_stays(void **state)
     side_dispose(copy);
 }
 
+/* Whichever allocation fails, the load says so, and all can be freed. */
+static void memory_that_is_out_is_told(void **state)
+{
+    (void)state;
+    struct side *d = fill();
+    struct bs_buffer saved = snapshot_save(&side_subject, d);
+    enum bs_status status = BS_NO_MEMORY;
+    int failures = 0;
+    for (; status == BS_NO_MEMORY; failures++) {
+        struct side *other = side_subject.make();
+        struct bs_snapshot s;
+        bs_snapshot_load(&s, bs_buffer_slice(&saved), BS_SNAPSHOT_FORMAT);
+        until_failure = failures;
+        side_subject.carry(&s, other);
+        until_failure = -1;
+        status = bs_snapshot_end(&s);
+        side_subject.dispose(other);
+    }
+    assert_int_equal(status, BS_OK);
+    assert_true(failures > 5);
+    bs_buffer_fini(&saved);
+    side_subject.dispose(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loaded_one_goes_on_as_the_saved_one),
         cmocka_unit_test(more_than_sums_hold_comes_back),
         cmocka_unit_test(what_is_cut_or_changed_is_safe),
+        cmocka_unit_test(memory_that_is_out_is_told),
         cmocka_unit_test(what_is_mixed_up_is_safe),
         cmocka_unit_test(an_end_that_came_stays),
     };
