@@ -3,6 +3,7 @@
 #ifndef BACKSTEP_TESTS_UNIT_SNAPSHOT_WORLD_H
 #define BACKSTEP_TESTS_UNIT_SNAPSHOT_WORLD_H
 
+#include "backstep/base/random.h"
 #include "backstep/core/snapshot.h"
 
 #include <setjmp.h>
@@ -130,6 +131,60 @@ static inline size_t snapshot_change_bytes(const struct snapshot_subject *subjec
             saved.at[i] = (char)(saved.at[i] ^ changes[k]);
         }
     bs_buffer_fini(&saved);
+    return loaded;
+}
+
+/* A number as the stream writes it, small or large. */
+static inline struct bs_slice snapshot_number(struct bs_random *random, uint8_t room[10])
+{
+    uint64_t value = bs_random_next(random) >> bs_random_below(random, 64);
+    size_t length = 0;
+    for (; value >= 0x80; value >>= 7)
+        room[length++] = (uint8_t)(value | 0x80);
+    room[length++] = (uint8_t)value;
+    return bs_slice_of(room, length);
+}
+
+/* Another number in place of the one at that byte. */
+static inline struct bs_buffer snapshot_replace(struct bs_slice saved, size_t at,
+                                                struct bs_slice number)
+{
+    struct bs_buffer forged;
+    size_t end = at;
+    bs_buffer_init(&forged, 64u << 20);
+    while (end + 1 < saved.length && saved.at[end] & 0x80)
+        end++;
+    bs_buffer_add(&forged, bs_slice_of(saved.at, at));
+    bs_buffer_add(&forged, number);
+    bs_buffer_add(&forged, bs_slice_after(saved, end + 1));
+    return forged;
+}
+
+/* With up to three numbers changed to any others, likewise. */
+static inline size_t snapshot_change_numbers(const struct snapshot_subject *subject, void *at,
+                                             void (*use)(void *at), int rounds)
+{
+    struct bs_random random;
+    size_t loaded = 0;
+    bs_random_init(&random, 1);
+    for (int i = 0; i < rounds; i++) {
+        struct bs_buffer forged = snapshot_save(subject, at);
+        for (int k = i % 3; k >= 0; k--) {
+            uint8_t room[10];
+            size_t place = bs_random_below(&random, forged.length);
+            struct bs_buffer more =
+                snapshot_replace(bs_buffer_slice(&forged), place, snapshot_number(&random, room));
+            bs_buffer_fini(&forged);
+            forged = more;
+        }
+        void *other = subject->make();
+        enum bs_status status = snapshot_load(subject, other, bs_buffer_slice(&forged));
+        if (status == BS_OK)
+            use(other);
+        loaded += status == BS_OK;
+        subject->dispose(other);
+        bs_buffer_fini(&forged);
+    }
     return loaded;
 }
 

@@ -4,9 +4,9 @@
 #include "bouts_world.h"
 #include "snapshot_memory.h"
 
-#define SEEDS   10
+#define SEEDS   6
 #define STEPS   6000
-#define WALKERS 3
+#define WALKERS 4
 #define TAGS    3
 
 /* How somebody walks at present. */
@@ -306,6 +306,7 @@ static void use(void *at)
     t->w.trunk = 300;
     t->w.vo = 40;
     t->w.at = 60000;
+    walk_on(t, ""); /* what is due is written */
     walk_on(t, "FFFFFFFFFFFFFFFFFFFFFFFFFBBBBBBBBBBBBFFFFFFFFFFFFFFFFFFFFFFFFFFFF");
     struct bs_buffer again = snapshot_save(&subject, t);
     bs_buffer_fini(&again);
@@ -314,7 +315,7 @@ static void use(void *at)
     walk_on(t, "FFFFFFFFFFFFFFFFFFFFFLLLTTRFFUUUUUUUU");
 }
 
-/* One rests after a slip, one fills a block, one is about to turn. */
+/* One rests after a slip, one fills a block, one is about to turn, one walks backwards still. */
 static struct trial *one_of_each(void)
 {
     struct trial *t = walkers();
@@ -330,7 +331,7 @@ static struct trial *one_of_each(void)
         w->at = 0;
         w->trunk = 200;
         world_walk_back(w);
-        world_walk_mm(w, 'F', i == 0 ? 12 : 9, 600);
+        world_walk_mm(w, i == 3 ? 'B' : 'F', i == 0 ? 12 : 9, 600);
         if (i == 0)
             world_walk_mm(w, 'F', 8, 900);
         if (i == 2)
@@ -348,6 +349,7 @@ static void damaged_ones_do_no_harm(void **state)
     struct trial *t = one_of_each();
     snapshot_expect_whole(&subject, t);
     assert_true(snapshot_change_bytes(&subject, t, use) > 0);
+    assert_true(snapshot_change_numbers(&subject, t, use, 2000) > 0);
     dispose(t);
 }
 

@@ -127,8 +127,8 @@ static const struct snapshot_subject device_subject = {make_device, device_snaps
 
 static void hear(struct device *d, struct bs_random *random, int64_t now)
 {
-    bs_device_clock_hear(&d->health.clock, 1 + (uint32_t)(bs_random_below(random, 50) == 0),
-                         bs_random_below(random, 40) == 0,
+    bs_device_clock_hear(&d->health.clock, 1 + (uint32_t)(bs_random_below(random, 200) == 0),
+                         bs_random_below(random, 200) == 0,
                          (int64_t)bs_random_below(random, 60) - now / 1000,
                          (struct bs_tick_ms){now});
     bs_device_counts_add(&d->health.counts, &(struct bs_device_counts){12, 1, 2, 3});
@@ -146,9 +146,12 @@ static void health_rows_go_on(void **state)
         bs_random_init(&random, seed);
         struct device *d = make_device();
         d->birth = (struct bs_birth){BS_SENSOR_TRUNK, BS_FOOT_RIGHT, -1};
-        for (int64_t now = 1000; now < 60 * 60000; now += 30000) {
+        for (int64_t now = 1000; now < 240 * 60000; now += 30000) {
             struct device *copy = snapshot_copy(&device_subject, d);
             struct bs_random again = random;
+            assert_int_equal(d->health.said_offline, copy->health.said_offline);
+            assert_int_equal(d->health.last_seen.ms, copy->health.last_seen.ms);
+            assert_int_equal(d->birth.battery_pct, copy->birth.battery_pct);
             hear(d, &random, now);
             hear(copy, &again, now);
             if (now % 60000 > 30000) {

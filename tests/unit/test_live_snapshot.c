@@ -249,6 +249,7 @@ static void damaged_ones_do_no_harm(void **state)
     struct trial *t = three_boards();
     snapshot_expect_whole(&subject, t);
     assert_true(snapshot_change_bytes(&subject, t, use) > 0);
+    assert_true(snapshot_change_numbers(&subject, t, use, 4000) > 0);
     dispose(t);
 }
 

@@ -8,7 +8,7 @@
 #define SEEDS   12
 #define ACTIONS 500
 #define MEMBERS 6
-#define DEVICES 24
+#define DEVICES 9
 
 struct gym {
     struct bs_roster *roster;
@@ -113,18 +113,25 @@ static int64_t hear_boot(struct gym *g, struct bs_random *random)
     uint32_t lost;
     struct bs_device *d = device(g, random);
     bool uses_up = pick(random, 10) == 0;
-    struct bs_boot *b = bs_device_boot(d, (uint32_t)pick(random, 20), uses_up, g->windows,
-                                       (struct bs_tick_ms){g->now});
+    uint32_t id = (uint32_t)pick(random, pick(random, 4) ? 2 : 20);
+    struct bs_boot *b = bs_device_boot(d, id, uses_up, g->windows, (struct bs_tick_ms){g->now});
+    int64_t offset = 0;
     if (!b)
         return -1;
     if (uses_up && !b->upclock)
         b->upclock = bs_upclock_new();
     if (b->upclock)
         bs_upclock_hear(b->upclock, (struct bs_tick_ms){g->now}, pick(random, 1000));
-    b->accepted = b->accepted || pick(random, 3);
+    if (b->upclock)
+        bs_upclock_offset(b->upclock, (struct bs_tick_ms){g->now}, &offset);
+    bool before = b->accepted;
+    int64_t latest = b->latest_accepted;
+    b->accepted = before || pick(random, 3);
     if (b->accepted)
         b->latest_accepted = g->now;
-    return bs_seen_mark(&b->seen, (uint32_t)pick(random, 9000), &lost);
+    uint32_t seq = (uint32_t)pick(random, pick(random, 10) ? 20 : 9000);
+    return latest % 1000000 + before + 2 * bs_seen_mark(&b->seen, seq, &lost) +
+           10 * (offset % 1000000);
 }
 
 static int64_t hear_device(struct gym *g, struct bs_random *random)
@@ -133,13 +140,16 @@ static int64_t hear_device(struct gym *g, struct bs_random *random)
     struct bs_birth birth = {(enum bs_sensor_kind)pick(random, BS_SENSOR_KINDS),
                              (enum bs_foot)pick(random, 3), pick(random, 102) - 1};
     int64_t median = -1;
+    const struct bs_birth *before = bs_device_birth(d);
+    int64_t said =
+        (int64_t)before->kind + 10 * (int64_t)before->side + 100 * (int64_t)before->battery_pct;
     if (pick(random, 2))
         bs_device_set_birth(d, &birth, (struct bs_tick_ms){g->now});
     bs_device_note_delay(d, pick(random, 5000), (struct bs_tick_ms){g->now});
-    bs_device_health(d)->counts.received++;
+    said += (int64_t)(bs_device_health(d)->counts.received++ % 10000) * 100000;
     bs_device_health(d)->last_seen.ms = g->now;
     bs_roster_median_delay(g->roster, (struct bs_tick_ms){g->now}, &median);
-    return median;
+    return said + 7 * (median % 10000);
 }
 
 static int64_t change_wearer(struct gym *g, struct bs_random *random)
@@ -288,6 +298,7 @@ static void damaged_ones_do_no_harm(void **state)
     struct gym *g = small_gym();
     snapshot_expect_whole(&subject, g);
     assert_true(snapshot_change_bytes(&subject, g, use) > 0);
+    assert_true(snapshot_change_numbers(&subject, g, use, 4000) > 0);
     dispose(g);
 }
 
