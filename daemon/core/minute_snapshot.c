@@ -9,7 +9,7 @@ static void append(struct bs_snapshot *s, struct bs_minute *m, uint32_t part,
                    struct bs_minute_place *place)
 {
     bs_snapshot_require(s, place && !place->minute);
-    if (s->failed)
+    if (!place || s->failed)
         return;
     struct bs_minute_part *p = &m->parts[part];
     *place = (struct bs_minute_place){.previous = p->last, .minute = m, .part = part};

@@ -67,11 +67,10 @@ static void code_stored(struct bs_snapshot *s, struct bs_order *o)
     static const struct bs_order_event stored = {.stored = true};
     if (!bs_snapshot_flag(s, o->stored != NULL))
         return;
-    if (bs_snapshot_loads(s) && !bs_order_reserve(o, &stored)) {
+    if (bs_order_reserve(o, &stored))
+        code_ring(s, o->stored);
+    else
         bs_snapshot_fail(s, BS_NO_MEMORY);
-        return;
-    }
-    code_ring(s, o->stored);
 }
 
 static void code_previous(struct bs_snapshot *s, struct bs_order *o)

@@ -235,7 +235,7 @@ static void code_overdue(struct bs_snapshot *s, struct bs_windows *w)
         struct bs_frame *f = bs_snapshot_refer_some(s, BS_SNAPSHOT_FRAME, *at);
         if (bs_snapshot_loads(s)) {
             bs_snapshot_require(s, f && !f->overdue);
-            if (s->failed)
+            if (!f || s->failed)
                 return;
             f->overdue = true;
             w->overdue_ready++;
@@ -370,16 +370,4 @@ uint32_t bs_windows_held_snapshot(struct bs_snapshot *s, struct bs_windows *w, u
         return 0;
     bs_windows_hold_row(w, r);
     return row;
-}
-
-void bs_windows_retention_snapshot(struct bs_snapshot *s, struct bs_group_retention **holder)
-{
-    *holder = bs_snapshot_refer(s, BS_SNAPSHOT_RETENTION, *holder);
-    if (!bs_snapshot_loads(s) || !*holder)
-        return;
-    bs_snapshot_require(s, !(*holder)->holder);
-    if (s->failed)
-        *holder = NULL;
-    else
-        (*holder)->holder = holder;
 }

@@ -96,6 +96,13 @@ static void carry_waiting(struct bs_snapshot *s, struct side *d, struct side_wai
     w->member = w->held.row ? member : 0;
 }
 
+static void carry_carried(struct bs_snapshot *s, struct bs_group_retention **holder)
+{
+    struct bs_group_retention *r = bs_snapshot_refer(s, BS_SNAPSHOT_RETENTION, *holder);
+    if (bs_snapshot_loads(s) && r)
+        bs_snapshot_require(s, bs_windows_join_retention(r, holder));
+}
+
 static void side_carry(struct bs_snapshot *s, void *at)
 {
     struct side *d = at;
@@ -110,7 +117,7 @@ static void side_carry(struct bs_snapshot *s, void *at)
     for (int i = 0; i < SIDE_WAITING; i++)
         carry_waiting(s, d, &d->waiting[i]);
     for (int c = 0; c < SIDE_CARRIES; c++)
-        bs_windows_retention_snapshot(s, &d->carries[c]);
+        carry_carried(s, &d->carries[c]);
 }
 
 static const struct snapshot_subject side_subject = {side_make, side_carry, side_dispose};

@@ -125,7 +125,7 @@ void bs_windows_set_retention(struct bs_windows *w, struct bs_tags *tags, int64_
                               struct bs_tick_ms now);
 void bs_windows_leave_retention(struct bs_group_retention **holder);
 
-/* A loaded retention has its holder again; false where it has another one. */
+/* A loaded retention (BS_SNAPSHOT_RETENTION) has its holder again; false where it has one. */
 bool bs_windows_join_retention(struct bs_group_retention *r, struct bs_group_retention **holder);
 
 /* The wall time of the next window end or final, and the tick at which the oldest dirt is due. */
@@ -159,8 +159,5 @@ void bs_windows_snapshot(struct bs_snapshot *s, struct bs_windows *w);
 /* Whoever holds a row for a step refers to it by this, once for each step; loading, it is held
  * again. 0 only after a failure. */
 uint32_t bs_windows_held_snapshot(struct bs_snapshot *s, struct bs_windows *w, uint32_t row);
-
-/* Likewise who holds a retention, or none. */
-void bs_windows_retention_snapshot(struct bs_snapshot *s, struct bs_group_retention **holder);
 
 #endif
