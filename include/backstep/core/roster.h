@@ -167,8 +167,8 @@ uint32_t bs_roster_guests(const struct bs_roster *r);
 
 /* Seed, members (BS_SNAPSHOT_MEMBER) with their tags (BS_SNAPSHOT_TAGS), devices
  * (BS_SNAPSHOT_DEVICE) with their boots. Of a member: id, is_guest, consent, whether windows and
- * summaries are withheld, slots, last_slot; what else it has is the caller's, the document too. Of a device all but its place
- * in a minute. Loading: into a new one. */
+ * summaries are withheld, slots, last_slot; what else it has is the caller's, the document too. Of
+ * a device all but its place in a minute. Loading: into a new one. */
 void bs_roster_snapshot(struct bs_snapshot *s, struct bs_roster *r);
 
 #endif
