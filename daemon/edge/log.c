@@ -152,6 +152,7 @@ static enum bs_status prepare(struct bs_log *log, struct bs_log_recovery *r)
     if (status != BS_OK)
         return status;
     log->reader_segment = log->oldest;
+    log->reader_in = log->oldest;
     log->reader_position = log->oldest->first;
     error = log_thread_start(log);
     return error ? fail(log, r, ": thread", error) : BS_OK;

@@ -14,12 +14,18 @@ int64_t log_now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The segment that holds the head, or bytes that are not synced yet, stays. */
+/* The segment that holds the head or the reader, or bytes that are not synced yet, stays. */
 static bool can_go(const struct bs_log *log, const struct log_segment *s)
 {
     const struct log_segment *next = log_segment_next(s);
-    return s != log->current && s != log->unsynced && next->first <= log->release_to &&
-           log_segment_end(s) <= log->release_to;
+    return s != log->current && s != log->unsynced && s != log->reader_in &&
+           next->first <= log->release_to && log_segment_end(s) <= log->release_to;
+}
+
+static bool can_retired_go(const struct bs_log *log)
+{
+    const struct log_segment *s = log->retired;
+    return s && s != log->reader_in && log_segment_end(s) <= log->release_to;
 }
 
 /* Takes the oldest released segment off its list; NULL where there is none. */
@@ -27,7 +33,7 @@ static struct log_segment *take_released(struct bs_log *log, bool *ret_retired)
 {
     struct log_segment *s = NULL;
     pthread_mutex_lock(&log->mutex);
-    *ret_retired = log->retired && log_segment_end(log->retired) <= log->release_to;
+    *ret_retired = can_retired_go(log);
     if (*ret_retired) {
         s = log->retired;
         log->retired = s->retired_next;
@@ -150,8 +156,7 @@ static bool sync_is_due(struct bs_log *log, int64_t now_ms, int64_t *ret_next_ms
 static struct duties look(struct bs_log *log, int64_t now_ms, int64_t *ret_next_ms)
 {
     struct duties d = {0};
-    d.release = can_go(log, log->oldest) ||
-                (log->retired && log_segment_end(log->retired) <= log->release_to);
+    d.release = can_go(log, log->oldest) || can_retired_go(log);
     d.rescue = log->sync_error && !log->on_trial && !later(log->rescue_due_ms, now_ms, ret_next_ms);
     d.trial = log->on_trial && !log->stopping && !later(log->trial_due_ms, now_ms, ret_next_ms);
     d.spare = !log->stopping && !log_segment_next(log->current) &&

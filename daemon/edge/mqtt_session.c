@@ -10,6 +10,7 @@
 
 #define MS_NS              1000000u
 #define ANSWER_WAIT_MS     20000u /* for a CONNACK or a SUBACK; Paho gives up on a CONNACK first */
+#define ASIDE_WAIT_MS      5000u /* the same, where a stop may wait for it */
 #define LEAVE_WAIT_MS      1000u
 #define DRAIN_WAIT_MS      2000u
 #define CONFIG_WAIT_MS     10000u
@@ -64,6 +65,13 @@ static void set_phase(struct bs_mqtt *mqtt, enum bs_mqtt_phase phase)
 
 /* ── one link ──────────────────────────────────────────────────────────────────────────────── */
 
+/* With the lock held. A link aside has a last word to say when all is to end. */
+static bool is_ended_by_wish(const struct bs_mqtt *mqtt)
+{
+    return mqtt->wish != mqtt->link_wish &&
+           (mqtt->role != BS_MQTT_ASIDE || mqtt->wish == BS_MQTT_WISH_RUN);
+}
+
 /* True where the event came; false where the link broke, the owner wishes otherwise, or nothing
  * came in time (which breaks the link). */
 static bool await(struct bs_mqtt *mqtt, unsigned event, uint64_t deadline_ns)
@@ -74,7 +82,7 @@ static bool await(struct bs_mqtt *mqtt, unsigned event, uint64_t deadline_ns)
     for (;;) {
         came = (mqtt->events & event) != 0;
         broken = (mqtt->events & BS_MQTT_EVENT_BROKEN) != 0;
-        wished = mqtt->wish != mqtt->link_wish && event != BS_MQTT_EVENT_LEFT;
+        wished = is_ended_by_wish(mqtt) && event != BS_MQTT_EVENT_LEFT;
         if (came || broken || wished || late) {
             break;
         }
@@ -90,7 +98,7 @@ static bool await(struct bs_mqtt *mqtt, unsigned event, uint64_t deadline_ns)
 
 static uint64_t answer_deadline(const struct bs_mqtt *mqtt)
 {
-    uint64_t deadline_ns = in_ms(ANSWER_WAIT_MS);
+    uint64_t deadline_ns = in_ms(mqtt->role == BS_MQTT_ASIDE ? ASIDE_WAIT_MS : ANSWER_WAIT_MS);
     bool limited = mqtt->role == BS_MQTT_CONFIG && mqtt->config_until_ns != 0;
 
     return limited && mqtt->config_until_ns < deadline_ns ? mqtt->config_until_ns : deadline_ns;

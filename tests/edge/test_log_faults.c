@@ -213,6 +213,30 @@ static void bodies_outlive_a_rescue(void **state)
     fixture_fini(&f);
 }
 
+/* All of a segment was read and released before it was ever synced; then it is replaced. The reader
+ * stands at its end, and goes on from there. */
+static void a_rescue_behind_the_reader(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 16384, 50);
+    f.options.sync_ms = 100;
+    fixture_open(&f);
+    for (uint64_t i = 0; i < 10; i++) {
+        append_all(&f, i, i + 1);
+        assert_int_equal(read_on(f.log, i), 1);
+        bs_log_release(f.log, bs_log_head(f.log));
+        unsigned failed = atomic_load(&syncs_failed);
+        atomic_store(&sync_failures, 1);
+        WAIT_FOR(atomic_load(&syncs_failed) > failed);
+        WAIT_FOR(bs_log_condition(f.log).trouble == BS_LOG_WELL);
+        sleep_ms(20);
+    }
+    append_all(&f, 10, 20);
+    assert_int_equal(read_on(f.log, 10), 10);
+    fixture_fini(&f);
+}
+
 static void disk_that_stays_broken(void **state)
 {
     (void)state;
@@ -540,6 +564,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate_setup_teardown(failed_sync, no_faults, NULL, &later),
         cmocka_unit_test_prestate_setup_teardown(failed_sync, no_faults, NULL, &at_once),
         TEST(bodies_outlive_a_rescue),
+        TEST(a_rescue_behind_the_reader),
         TEST(disk_that_stays_broken),
         TEST(disk_that_fails_again_and_again),
         TEST(a_stop_after_a_failed_sync),
