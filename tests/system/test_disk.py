@@ -285,6 +285,12 @@ def test_dead_letters_that_cannot_be_written(case):
         written = document["outbox"]["dead_letters"]
         disk.free()
         course.expect_recovered()
+        for call in ("write", "sync") if case.long else (case.random.choice(["write", "sync"]),):
+            course.faults.begin((call, errno.EIO, "dead.jsonl"))
+            course.expect_stalled("dead letters: ", "Input/output error")
+            course.expect_taken()
+            course.faults.end()
+            course.expect_recovered()
         course.walkers.stop()
         wait_until(lambda: course.service()["outbox"]["points"] == 0 and
                    course.service()["books"]["steps_counted"] == course.walkers.steps, 30, "delivered")
