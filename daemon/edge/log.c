@@ -17,7 +17,7 @@ static enum bs_status fail(const struct bs_log *log, struct bs_log_recovery *r, 
                            int error)
 {
     log_note(r, "%s/%s%s: %s", log->options.directory, log->options.name, suffix, strerror(error));
-    return log_is_full_disk(error) ? BS_NO_SPACE : BS_IO;
+    return log_status_of(error);
 }
 
 static bool sync_parent(const char *directory)
@@ -39,13 +39,15 @@ static enum bs_status enter_folder(struct bs_log *log, struct bs_log_recovery *r
         /* Best effort: a parent that cannot be read (a state folder's may not be) is no fault. */
         (void)sync_parent(directory);
     else if (errno != EEXIST) {
-        log_note(r, "%s: %s", directory, strerror(errno));
-        return log_is_full_disk(errno) ? BS_NO_SPACE : BS_IO;
+        int error = errno;
+        log_note(r, "%s: %s", directory, strerror(error));
+        return log_status_of(error);
     }
     log->folder_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (log->folder_fd < 0) {
-        log_note(r, "%s: %s", directory, strerror(errno));
-        return BS_IO;
+        int error = errno;
+        log_note(r, "%s: %s", directory, strerror(error));
+        return log_status_of(error);
     }
     return BS_OK;
 }
@@ -150,6 +152,7 @@ static enum bs_status prepare(struct bs_log *log, struct bs_log_recovery *r)
     if (status != BS_OK)
         return status;
     log->reader_segment = log->oldest;
+    log->reader_in = log->oldest;
     log->reader_position = log->oldest->first;
     error = log_thread_start(log);
     return error ? fail(log, r, ": thread", error) : BS_OK;

@@ -37,7 +37,7 @@ static enum bs_status make_room(struct bs_log *log, uint64_t bytes)
             log->at_bound = log_is_at_bound(log);
             pthread_cond_signal(&log->work);
         } else if (log->spare_error) {
-            return log_is_full_disk(log->spare_error) ? BS_FULL : BS_IO;
+            return log_is_full_disk(log->spare_error) ? BS_NO_SPACE : BS_IO;
         } else if (log->at_bound) {
             return BS_FULL;
         } else {
@@ -58,6 +58,26 @@ static void put_mapped(const struct addition *a, char *at)
     log_record_seal(at, a->head.length);
 }
 
+static ssize_t write_parts(int fd, const struct iovec *v, int count, uint64_t offset)
+{
+    ssize_t n;
+    do
+        n = pwritev(fd, v, count, (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* Zeros where zeros are; a block of them, or what is left. */
+int log_append_probe(struct bs_log *log)
+{
+    static char zeros[4096];
+    const struct log_segment *s = log->current;
+    uint64_t left = log_segment_limit(s) - log_segment_end(s);
+    struct iovec v = {zeros, left < sizeof(zeros) ? (size_t)left : sizeof(zeros)};
+    ssize_t n = write_parts(s->fd, &v, 1, log_segment_offset(s, log_segment_end(s)));
+    return n < 0 ? errno : 0;
+}
+
 /* The CRC goes over what the caller holds; nothing is copied. */
 static int put_written(const struct addition *a, int fd, uint64_t offset)
 {
@@ -70,10 +90,7 @@ static int put_written(const struct addition *a, int fd, uint64_t offset)
         v[1 + i] = (struct iovec){(void *)(uintptr_t)a->parts[i].at, a->parts[i].length};
     }
     log_record_put_crc(head, crc);
-    ssize_t n;
-    do
-        n = pwritev(fd, v, 1 + (int)a->part_count, (off_t)offset);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = write_parts(fd, v, 1 + (int)a->part_count, offset);
     if (n < 0)
         return errno;
     /* A part of it stands there now; the next append writes over it, recovery cuts it. */

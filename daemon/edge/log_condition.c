@@ -31,6 +31,8 @@ static struct bs_log_condition work_out(const struct bs_log *log)
         return of_error(log->write_error);
     if (log->spare_error)
         return of_error(log->spare_error);
+    if (log->marks_error)
+        return of_error(log->marks_error);
     if (log->at_bound && left < log->options.reserve_bytes)
         return (struct bs_log_condition){BS_LOG_AT_BOUND, 0};
     return (struct bs_log_condition){BS_LOG_WELL, 0};

@@ -50,16 +50,23 @@ struct bs_log {
     struct log_segment *oldest, *current;
     struct log_segment *unsynced; /* the first with bytes behind `synced` */
     struct log_segment *retired;  /* replaced after a failed sync, still mapped for the reader */
+    /* Where the reader stood when the owner released or sought last: it may stand there still, though
+     * all of it is released. */
+    const struct log_segment *reader_in;
     struct bs_tick_ms last_tick;
     uint64_t release_to, watch;
     bool watching;
     int64_t sync_due_ms; /* -1: nothing was dirty when it last looked */
-    int64_t spare_due_ms, rescue_due_ms, probe_due_ms;
-    int sync_error;                  /* errno from the first failed sync until all is safe again */
-    bool rescue_failed;              /* at least one attempt to save it failed */
+    int64_t spare_due_ms, rescue_due_ms, probe_due_ms, marks_due_ms;
+    int sync_error;     /* errno from the first failed sync until all is safe again */
+    bool rescue_failed; /* at least one attempt to save it failed */
+    bool on_trial;      /* it was saved, and the disk has to show that it is sound */
+    int64_t failed_ms;  /* of the last failure, 0: none yet */
+    int64_t trial_wait_ms, trial_due_ms;
     int spare_error;                 /* errno why there is no spare */
     int write_error;                 /* errno of the last failed pwrite of an append */
     bool at_bound;                   /* there is no spare because of max_bytes */
+    int marks_error;                 /* errno of the marks' last failed write or sync */
     bool records_dirty, marks_dirty; /* written since the last sync began */
     bool asleep;                     /* the reader */
     bool stopping;
@@ -115,6 +122,16 @@ static inline bool log_is_at_bound(const struct bs_log *log)
 static inline bool log_is_full_disk(int error)
 {
     return error == ENOSPC || error == EDQUOT;
+}
+
+/* What an errno of opening ends with: BS_NO_SPACE and BS_IO may pass by themselves. */
+static inline enum bs_status log_status_of(int error)
+{
+    if (log_is_full_disk(error))
+        return BS_NO_SPACE;
+    if (error == EACCES || error == EPERM)
+        return BS_REFUSED;
+    return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG ? BS_NOT_FOUND : BS_IO;
 }
 
 /* log_frame.c: bytes of headers and records. */
@@ -173,6 +190,9 @@ int log_thread_start(struct bs_log *log);
 /* Ends it after a last sync. */
 void log_thread_stop(struct bs_log *log);
 
+/* log_append.c. Under the mutex: writes what an append would, but nothing; 0 or an errno. */
+int log_append_probe(struct bs_log *log);
+
 /* log_condition.c. Leaves the mutex and calls the callbacks that became due under it. */
 void log_unlock(struct bs_log *log);
 /* Under the mutex: works out the condition anew. */
@@ -181,6 +201,7 @@ void log_judge(struct bs_log *log);
 /* log_sync.c: from the log's thread, without the mutex. */
 void log_sync(struct bs_log *log);
 void log_rescue(struct bs_log *log);
+void log_try_disk(struct bs_log *log);
 
 /* log_marks.c */
 int log_marks_open(struct bs_log *log, struct bs_log_recovery *note);

@@ -79,10 +79,15 @@ void bs_log_marks_store(struct bs_log *log, const uint64_t marks[BS_LOG_MARKS])
     pthread_mutex_lock(&log->marks_mutex);
     memcpy(log->marks, marks, sizeof(log->marks));
     log->marks_generation++;
-    log->marks_failed = write_slot(log) != 0;
+    int error = write_slot(log);
+    log->marks_failed = error != 0;
     pthread_mutex_unlock(&log->marks_mutex);
 
     pthread_mutex_lock(&log->mutex);
+    if (error) {
+        log->marks_error = error;
+        log_judge(log);
+    }
     if (!log->marks_dirty) {
         log->marks_dirty = true;
         pthread_cond_signal(&log->work);
@@ -99,20 +104,33 @@ static int write_again_if_failed(struct bs_log *log)
     return error;
 }
 
+static void note_sync(struct bs_log *log, int error)
+{
+    if (error) {
+        /* After a failed sync the page counts as clean: only a new write makes it go out. */
+        pthread_mutex_lock(&log->marks_mutex);
+        log->marks_failed = true;
+        pthread_mutex_unlock(&log->marks_mutex);
+    }
+    pthread_mutex_lock(&log->mutex);
+    log->marks_error = error;
+    if (error) {
+        /* A last sync is tried once. */
+        log->marks_dirty = !log->stopping;
+        log->marks_due_ms = log_now_ms() + LOG_RETRY_MS;
+    }
+    log_judge(log);
+    log_unlock(log);
+}
+
 void log_marks_sync(struct bs_log *log)
 {
     pthread_mutex_lock(&log->mutex);
     bool due = log->marks_dirty;
     log->marks_dirty = false;
     log_unlock(log);
-    if (!due || (write_again_if_failed(log) == 0 && log_sync_file(log->marks_fd) == 0))
+    if (!due)
         return;
-    /* After a failed sync the page counts as clean: only a new write makes it go out. */
-    pthread_mutex_lock(&log->marks_mutex);
-    log->marks_failed = true;
-    pthread_mutex_unlock(&log->marks_mutex);
-    pthread_mutex_lock(&log->mutex);
-    /* A last sync is tried once. */
-    log->marks_dirty = !log->stopping;
-    log_unlock(log);
+    int error = write_again_if_failed(log);
+    note_sync(log, error ? error : log_sync_file(log->marks_fd));
 }

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-/* The segment the place is in; one that was replaced leads on to its successor as one that is read
+/* Under the mutex. The segment the place is in; one that was replaced leads on to its successor as one that is read
  * to its end does, only that the place then stands in the middle of that. */
 static void settle(struct bs_log *log)
 {
@@ -14,6 +14,7 @@ static void settle(struct bs_log *log)
     while ((next = log_segment_next(s)) && log->reader_position >= next->first)
         s = next;
     log->reader_segment = s;
+    log->reader_in = s;
 }
 
 static bool broken(struct bs_log *log)
@@ -73,8 +74,8 @@ void bs_log_release(struct bs_log *log, uint64_t position)
     bs_check(position <= atomic_load_explicit(&log->head, memory_order_acquire));
     if (log->reader_position < position)
         log->reader_position = position;
-    settle(log);
     pthread_mutex_lock(&log->mutex);
+    settle(log);
     if (log->release_to < position)
         log->release_to = position;
     const struct log_segment *second = log_segment_next(log->oldest);

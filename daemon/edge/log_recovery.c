@@ -17,6 +17,9 @@
  * an end to what a folder full of rubbish can take. */
 #define SEGMENTS_MAX 65536u
 
+/* Of the end of the log, written again at each opening: a second of the fastest intake. */
+#define TAIL_BYTES   (8u << 20)
+
 struct found {
     struct log_segment *segment;
     uint64_t first;
@@ -49,7 +52,7 @@ static enum bs_status fail(struct bs_log *log, struct bs_log_recovery *r, const 
     char name[LOG_NAME_MAX];
     log_segment_name(log, first, name);
     log_note(r, "%s/%s: %s: %s", log->options.directory, name, what, strerror(error));
-    return log_is_full_disk(error) ? BS_NO_SPACE : BS_IO;
+    return log_status_of(error);
 }
 
 static int by_first(const void *a, const void *b)
@@ -225,6 +228,27 @@ static void link_segments(struct bs_log *log, struct survey *s, size_t last)
     }
 }
 
+/* A process that saw a sync fail may have died of it: since then the kernel takes the pages that
+ * were lost for clean, and no sync brings them to the disk but after they were written again.
+ * Nothing is appended after a failed sync, so it is a tail of what sync_ms and one sync let
+ * through. */
+static enum bs_status write_tail_again(struct bs_log *log, struct bs_log_recovery *r)
+{
+    uint64_t head = log_segment_end(log->current);
+    uint64_t from = head > TAIL_BYTES ? head - TAIL_BYTES : 0;
+    for (struct log_segment *s = log->oldest;; s = log_segment_next(s)) {
+        uint64_t end = log_segment_end(s), begin = from > s->first ? from : s->first;
+        int error = end > begin ? log_write_all(s->fd, s->at + log_segment_offset(s, begin),
+                                                end - begin, log_segment_offset(s, begin))
+                                : 0;
+        /* Where writing anew takes new room, there may be none: as good as it was, then. */
+        if (error && !log_is_full_disk(error))
+            return fail(log, r, "cannot be written", s->first, error);
+        if (s == log->current)
+            return BS_OK;
+    }
+}
+
 /* What was appended by a process that died may be in the kernel's memory only. */
 static enum bs_status sync_all(struct bs_log *log, struct bs_log_recovery *r)
 {
@@ -282,7 +306,8 @@ static enum bs_status build(struct bs_log *log, struct survey *s, struct bs_log_
         if (error)
             return fail(log, r, "cannot be created", s->beyond, error);
     }
-    return sync_all(log, r);
+    enum bs_status written = write_tail_again(log, r);
+    return written == BS_OK ? sync_all(log, r) : written;
 }
 
 enum bs_status log_recover(struct bs_log *log, struct bs_log_recovery *r)

@@ -6,6 +6,10 @@
 #include <errno.h>
 #include <unistd.h>
 
+#define FAILING_MS 60000
+#define TRIAL_MS   1000
+#define TRIAL_MOST 30
+
 /* Under the mutex. */
 static void advance(struct bs_log *log, uint64_t synced)
 {
@@ -13,9 +17,26 @@ static void advance(struct bs_log *log, uint64_t synced)
     pthread_cond_broadcast(&log->done);
 }
 
+/* Under the mutex. One failure is made good, and that is all; one that comes again within a minute
+ * is a disk's that must not be trusted at once: each would cost a segment. */
+static void note_failure(struct bs_log *log)
+{
+    int64_t first_ms = log->options.trial_ms ? log->options.trial_ms : TRIAL_MS;
+    int64_t now_ms = log_now_ms(), longer_ms = 2 * log->trial_wait_ms;
+    bool again = log->failed_ms > 0 && now_ms - log->failed_ms < FAILING_MS;
+    if (longer_ms < first_ms)
+        longer_ms = first_ms;
+    if (longer_ms > TRIAL_MOST * first_ms)
+        longer_ms = TRIAL_MOST * first_ms;
+    log->trial_wait_ms = again ? longer_ms : 0;
+    log->trial_due_ms = now_ms + log->trial_wait_ms;
+    log->failed_ms = now_ms;
+}
+
 static void fail(struct bs_log *log, int error)
 {
     pthread_mutex_lock(&log->mutex);
+    note_failure(log);
     log->sync_error = error;
     log->rescue_due_ms = 0;
     log_judge(log);
@@ -127,12 +148,34 @@ void log_rescue(struct bs_log *log)
             close(s->fd);
         s->fd = -1;
         splice(log, s, copy);
-        log->sync_error = 0;
+        log->on_trial = log->trial_wait_ms > 0;
+        if (!log->on_trial)
+            log->sync_error = 0;
         log->rescue_failed = false;
         advance(log, log_segment_end(copy));
         /* Segments behind it have had no sync yet. */
         log->records_dirty = true;
         log->sync_due_ms = 0;
+        log_judge(log);
+    }
+    log_unlock(log);
+}
+
+/* On a file of its own, so that a failure tells nothing away of those that hold records. */
+void log_try_disk(struct bs_log *log)
+{
+    struct log_segment *trial;
+    int error = log_segment_create(log, 0, BS_LOG_SEGMENT_BYTES_MIN, &trial);
+    if (!error) {
+        log_segment_discard(log);
+        log_segment_free(trial);
+    }
+    pthread_mutex_lock(&log->mutex);
+    if (error) {
+        note_failure(log);
+    } else {
+        log->on_trial = false;
+        log->sync_error = 0;
         log_judge(log);
     }
     log_unlock(log);

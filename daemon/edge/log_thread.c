@@ -14,12 +14,18 @@ int64_t log_now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The segment that holds the head, or bytes that are not synced yet, stays. */
+/* The segment that holds the head or the reader, or bytes that are not synced yet, stays. */
 static bool can_go(const struct bs_log *log, const struct log_segment *s)
 {
     const struct log_segment *next = log_segment_next(s);
-    return s != log->current && s != log->unsynced && next->first <= log->release_to &&
-           log_segment_end(s) <= log->release_to;
+    return s != log->current && s != log->unsynced && s != log->reader_in &&
+           next->first <= log->release_to && log_segment_end(s) <= log->release_to;
+}
+
+static bool can_retired_go(const struct bs_log *log)
+{
+    const struct log_segment *s = log->retired;
+    return s && s != log->reader_in && log_segment_end(s) <= log->release_to;
 }
 
 /* Takes the oldest released segment off its list; NULL where there is none. */
@@ -27,7 +33,7 @@ static struct log_segment *take_released(struct bs_log *log, bool *ret_retired)
 {
     struct log_segment *s = NULL;
     pthread_mutex_lock(&log->mutex);
-    *ret_retired = log->retired && log_segment_end(log->retired) <= log->release_to;
+    *ret_retired = can_retired_go(log);
     if (*ret_retired) {
         s = log->retired;
         log->retired = s->retired_next;
@@ -76,12 +82,22 @@ static int make_spare(struct bs_log *log, uint64_t first, struct log_segment **r
     return error;
 }
 
+/* A disk that was full is asked before it is filled again, up to the last block, four times a
+ * second. */
+static int try_spare(struct bs_log *log, uint64_t first, struct log_segment **ret)
+{
+    if (log_is_full_disk(log->spare_error) &&
+        !log_has_space(log->folder_fd, log->options.segment_bytes))
+        return log->spare_error;
+    return make_spare(log, first, ret);
+}
+
 static void provide_spare(struct bs_log *log)
 {
     struct log_segment *tail = log->current, *spare = NULL;
     uint64_t bytes = log->options.segment_bytes;
     bool at_bound = log_is_at_bound(log);
-    int error = at_bound ? 0 : make_spare(log, log_segment_limit(tail), &spare);
+    int error = at_bound ? 0 : try_spare(log, log_segment_limit(tail), &spare);
 
     pthread_mutex_lock(&log->mutex);
     log->spare_error = error;
@@ -97,21 +113,21 @@ static void provide_spare(struct bs_log *log)
     log_unlock(log);
 }
 
-/* An append found the disk full, where only writes can find that; whoever appended may wait to be
- * told that it has room again. */
-static void probe_space(struct bs_log *log)
+/* An append failed where only writes can find what a disk takes; whoever appended may wait to be
+ * told that it takes them again. */
+static void probe_disk(struct bs_log *log)
 {
     bool room = log_has_space(log->folder_fd, log->options.segment_bytes);
     pthread_mutex_lock(&log->mutex);
     log->probe_due_ms = log_now_ms() + LOG_RETRY_MS;
     if (room)
-        log->write_error = 0;
+        log->write_error = log_append_probe(log);
     log_judge(log);
     log_unlock(log);
 }
 
 struct duties {
-    bool rescue, release, spare, probe, sync, report;
+    bool rescue, trial, release, spare, probe, sync, report;
 };
 
 static bool later(int64_t due_ms, int64_t now_ms, int64_t *ret_next_ms)
@@ -125,7 +141,9 @@ static bool later(int64_t due_ms, int64_t now_ms, int64_t *ret_next_ms)
 
 static bool sync_is_due(struct bs_log *log, int64_t now_ms, int64_t *ret_next_ms)
 {
-    if (log->sync_error || !(log->records_dirty || log->marks_dirty))
+    if (log->sync_error)
+        return false;
+    if (!log->records_dirty && (!log->marks_dirty || later(log->marks_due_ms, now_ms, ret_next_ms)))
         return false;
     if (log->stopping)
         return true;
@@ -138,9 +156,9 @@ static bool sync_is_due(struct bs_log *log, int64_t now_ms, int64_t *ret_next_ms
 static struct duties look(struct bs_log *log, int64_t now_ms, int64_t *ret_next_ms)
 {
     struct duties d = {0};
-    d.release = can_go(log, log->oldest) ||
-                (log->retired && log_segment_end(log->retired) <= log->release_to);
-    d.rescue = log->sync_error && !later(log->rescue_due_ms, now_ms, ret_next_ms);
+    d.release = can_go(log, log->oldest) || can_retired_go(log);
+    d.rescue = log->sync_error && !log->on_trial && !later(log->rescue_due_ms, now_ms, ret_next_ms);
+    d.trial = log->on_trial && !log->stopping && !later(log->trial_due_ms, now_ms, ret_next_ms);
     d.spare = !log->stopping && !log_segment_next(log->current) &&
               !later(log->spare_due_ms, now_ms, ret_next_ms);
     d.probe = log->write_error && !later(log->probe_due_ms, now_ms, ret_next_ms);
@@ -161,12 +179,14 @@ static void fulfil(struct bs_log *log, struct duties d)
     log_unlock(log);
     if (d.rescue)
         log_rescue(log);
+    if (d.trial)
+        log_try_disk(log);
     if (d.release)
         delete_released(log);
     if (d.spare)
         provide_spare(log);
     if (d.probe)
-        probe_space(log);
+        probe_disk(log);
     if (d.sync)
         log_sync(log);
 }
@@ -188,7 +208,7 @@ static void *run(void *argument)
         int64_t next_ms = INT64_MAX;
         pthread_mutex_lock(&log->mutex);
         struct duties d = look(log, log_now_ms(), &next_ms);
-        if (d.rescue || d.release || d.spare || d.probe || d.sync || d.report) {
+        if (d.rescue || d.trial || d.release || d.spare || d.probe || d.sync || d.report) {
             fulfil(log, d);
             continue;
         }
@@ -226,6 +246,7 @@ void log_thread_stop(struct bs_log *log)
         return;
     pthread_mutex_lock(&log->mutex);
     log->stopping = true;
+    log->rescue_due_ms = 0; /* one more try */
     pthread_cond_signal(&log->work);
     log_unlock(log);
     pthread_join(log->thread, NULL);

@@ -152,6 +152,7 @@ static enum bs_status begin(struct bs_mqtt *mqtt, const struct bs_mqtt_options *
     mqtt->state = (struct bs_mqtt_state){
         .phase = options->start_held ? BS_MQTT_HELD : BS_MQTT_CONNECTING,
     };
+    mqtt->aside = false;
     mqtt->config_wanted = options->config_first;
     mqtt->config_until_ns = 0;
     mqtt->tries = 0;
@@ -219,6 +220,9 @@ static void set_wish(struct bs_mqtt *mqtt, enum bs_mqtt_wish wish)
 
 void bs_mqtt_hold(struct bs_mqtt *mqtt)
 {
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->aside = true;
+    pthread_mutex_unlock(&mqtt->lock);
     set_wish(mqtt, BS_MQTT_WISH_HOLD);
 }
 
@@ -265,7 +269,7 @@ static bool topic_valid(struct bs_slice topic)
 enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_publication *publication)
 {
     enum bs_status status = BS_OK;
-    bool connected, kept = publication->qos > 0 || publication->retained;
+    bool connected, held, kept = publication->qos > 0 || publication->retained;
 
     bs_check(publication->qos == 0 || publication->qos == 1);
     if (!topic_valid(publication->topic) || publication->payload.length > PAYLOAD_MAX ||
@@ -274,12 +278,13 @@ enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_public
     }
     pthread_mutex_lock(&mqtt->lock);
     connected = mqtt->state.phase == BS_MQTT_SUBSCRIBING || mqtt->state.phase == BS_MQTT_ONLINE;
+    held = mqtt->wish == BS_MQTT_WISH_HOLD && mqtt->aside;
     if (kept || connected) {
         status = bs_mqtt_slots_put(&mqtt->slots, publication, bs_mqtt_now_ns());
     }
     /* Without a connection there is nobody to wake: who has one looks at the slots first. A replay
      * of a hundred thousand answers would wake the thread for each. */
-    if (connected) {
+    if (connected || held) {
         pthread_cond_signal(&mqtt->wake);
     }
     pthread_mutex_unlock(&mqtt->lock);

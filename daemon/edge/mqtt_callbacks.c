@@ -39,19 +39,31 @@ static struct bs_mqtt_message message_of(char *topic, int topic_length, MQTTAsyn
     return message;
 }
 
-/* Paho sends the PUBACK when this returns, whatever it returns: what is stored must be stored
- * inside on_message. Returning 0 would only park the message in memory. */
-static int message_arrived(void *context, char *topic, int topic_length, MQTTAsync_message *m)
+static void note_message(struct bs_mqtt *mqtt)
 {
-    struct bs_mqtt *mqtt = context;
-    struct bs_mqtt_message message = message_of(topic, topic_length, m);
     struct timespec now;
 
-    mqtt->options.on_message(mqtt->options.context, &message);
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     atomic_store_explicit(&mqtt->last_message_ns,
                           (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
                           memory_order_relaxed);
+}
+
+/* Paho sends the PUBACK when this returns, whatever it returns: what is stored must be stored
+ * inside on_message, and what is not, or comes behind that on the same connection, must find it
+ * cut. Returning 0 would only park the message in memory. */
+static int message_arrived(void *context, char *topic, int topic_length, MQTTAsync_message *m)
+{
+    struct bs_mqtt *mqtt = context;
+    struct bs_mqtt_message message = message_of(topic, topic_length, m);
+
+    if (!mqtt->cut && mqtt->options.on_message(mqtt->options.context, &message)) {
+        note_message(mqtt);
+    } else {
+        mqtt->cut = true;
+        bs_mqtt_cut(mqtt->options.uri);
+        bs_mqtt_note_broken(mqtt, "cut by us", "a message could not be stored");
+    }
     MQTTAsync_freeMessage(&m);
     MQTTAsync_free(topic);
     return 1;
@@ -273,7 +285,7 @@ static void left(void *context, MQTTAsync_successData *data)
 void bs_mqtt_hear_client(struct bs_mqtt *mqtt, MQTTAsync client)
 {
     MQTTAsync_setCallbacks(client, mqtt, connection_lost,
-                           mqtt->config_wanted ? config_arrived : message_arrived, NULL);
+                           mqtt->role == BS_MQTT_CONFIG ? config_arrived : message_arrived, NULL);
     MQTTAsync_setDisconnected(client, mqtt, broker_disconnected);
 }
 

@@ -1,6 +1,6 @@
 /* What the parts of edge/mqtt share: mqtt.c is the owner's side, mqtt_session.c the publisher
  * thread's course, mqtt_link.c what is started on Paho, mqtt_callbacks.c what Paho calls,
- * mqtt_slots.c what waits to be published.
+ * mqtt_slots.c what waits to be published, mqtt_cut.c how a message stays unacknowledged.
  *
  * Locks: Paho holds its global mutex in every callback, and takes it in nearly every call. Our
  * `lock` is taken inside callbacks, so the order is Paho's, then ours: no MQTTAsync_* function is
@@ -20,6 +20,13 @@
 #define BS_MQTT_FLIGHTS_MAX 50
 
 enum bs_mqtt_wish { BS_MQTT_WISH_RUN, BS_MQTT_WISH_HOLD, BS_MQTT_WISH_STOP };
+
+/* What the present client is for. */
+enum bs_mqtt_role {
+    BS_MQTT_SESSION, /* the persistent one */
+    BS_MQTT_CONFIG,  /* "-config": fetches the documents */
+    BS_MQTT_ASIDE,   /* "-aside": publishes while the session is held */
+};
 
 /* Noted by callbacks, taken by the publisher thread. */
 enum bs_mqtt_event {
@@ -48,6 +55,7 @@ struct bs_mqtt {
     pthread_cond_t wake; /* of the publisher thread; CLOCK_MONOTONIC */
     /* Under `lock`. */
     enum bs_mqtt_wish wish;
+    bool aside; /* while held, slots are sent all the same */
     unsigned events;
     char reason[BS_MQTT_ERROR_BYTES], tls_reason[128];
     char
@@ -62,17 +70,24 @@ struct bs_mqtt {
     size_t flights_max;
 
     /* The publisher thread's own. */
-    MQTTAsync client;   /* never used for a second connection */
-    MQTTAsync keeper;   /* never used at all: with the last client Paho ends its threads, which
-                         * takes up to a second */
-    bool config_wanted; /* the next (or present) link is the one for the configuration */
-    uint64_t config_until_ns; /* when it is given up; 0: the broker has not answered yet */
+    MQTTAsync client;       /* never used for a second connection */
+    MQTTAsync keeper;       /* never used at all: with the last client Paho ends its threads, which
+                             * takes up to a second */
+    enum bs_mqtt_role role; /* of `client` */
+    bool cut;               /* its connection; in callbacks, but for a new client */
+    enum bs_mqtt_wish link_wish; /* the link stands for as long as this is the wish */
+    bool config_wanted;          /* the next link is the one for the configuration */
+    uint64_t config_until_ns;    /* when it is given up; 0: the broker has not answered yet */
     char marker[17];
     struct bs_random jitter;
     unsigned tries; /* since a connection last stood for a while */
 };
 
 uint64_t bs_mqtt_now_ns(void);
+
+/* mqtt_cut.c. Cuts the connection to the broker under Paho: nothing that it sends from now on goes
+ * out. From within a callback. */
+void bs_mqtt_cut(const char *uri);
 
 /* Notes events (any thread); the first reason of a link that breaks is kept. */
 void bs_mqtt_note(struct bs_mqtt *mqtt, unsigned events, const char *reason);
@@ -93,7 +108,7 @@ void *bs_mqtt_publisher_main(void *arg);
 
 /* Ends the present client, if there is one, and creates that of the next link, unconnected. False:
  * there is none, `reason` says why. Afterwards no callback of the old one runs or will run. */
-bool bs_mqtt_link_renew(struct bs_mqtt *mqtt);
+bool bs_mqtt_link_renew(struct bs_mqtt *mqtt, enum bs_mqtt_role role);
 void bs_mqtt_link_end(struct bs_mqtt *mqtt);
 
 /* Each starts something and returns; its event follows. False: it could not be started, which is

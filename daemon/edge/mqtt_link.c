@@ -21,6 +21,9 @@ static bool is_v5(const struct bs_mqtt *mqtt)
     return mqtt->options.version == 5;
 }
 
+static const char *const id_endings[] = {
+    [BS_MQTT_SESSION] = "", [BS_MQTT_CONFIG] = "-config", [BS_MQTT_ASIDE] = "-aside"};
+
 static MQTTAsync new_client(struct bs_mqtt *mqtt)
 {
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
@@ -31,7 +34,7 @@ static MQTTAsync new_client(struct bs_mqtt *mqtt)
     options.MQTTVersion = is_v5(mqtt) ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     options.maxBufferedMessages = BUFFERED_MAX;
     /* Never cut off: without its ending it would be the real session that starts clean. */
-    if (asprintf(&id, "%s%s", mqtt->options.client_id, mqtt->config_wanted ? "-config" : "") < 0) {
+    if (asprintf(&id, "%s%s", mqtt->options.client_id, id_endings[mqtt->role]) < 0) {
         bs_mqtt_note_broken(mqtt, "no client", "out of memory");
         return NULL;
     }
@@ -57,12 +60,14 @@ static void destroy(MQTTAsync *client)
 /* First the old one ends: of a publication that the connection broke under, Paho 1.3.12 frees topic
  * and payload at once and again with the client. Its heap passes over the second time, unless the
  * memory has become another's meanwhile: a new client's, if that were made before. */
-bool bs_mqtt_link_renew(struct bs_mqtt *mqtt)
+bool bs_mqtt_link_renew(struct bs_mqtt *mqtt, enum bs_mqtt_role role)
 {
+    mqtt->role = role;
     if (mqtt->keeper == NULL) {
         mqtt->keeper = new_client(mqtt);
     }
     destroy(&mqtt->client);
+    mqtt->cut = false;
     mqtt->client = new_client(mqtt);
     return mqtt->client != NULL;
 }
@@ -117,10 +122,10 @@ static MQTTAsync_connectOptions connect_options(struct bs_mqtt *mqtt)
     MQTTAsync_connectOptions o = is_v5(mqtt) ? v5 : v3;
 
     if (is_v5(mqtt)) {
-        o.cleanstart = mqtt->config_wanted;
+        o.cleanstart = mqtt->role != BS_MQTT_SESSION;
     } else {
         o.MQTTVersion = MQTTVERSION_3_1_1;
-        o.cleansession = mqtt->config_wanted;
+        o.cleansession = mqtt->role != BS_MQTT_SESSION;
     }
     bs_mqtt_hear_connect(mqtt, &o);
     o.keepAliveInterval = (int)mqtt->options.keepalive_s;
@@ -141,7 +146,7 @@ bool bs_mqtt_link_connect(struct bs_mqtt *mqtt)
     if (is_secure(mqtt->options.uri)) {
         options.ssl = &tls;
     }
-    if (mqtt->options.will_topic != NULL && !mqtt->config_wanted) {
+    if (mqtt->options.will_topic != NULL && mqtt->role != BS_MQTT_CONFIG) {
         will.topicName = mqtt->options.will_topic;
         will.message = mqtt->options.will_payload;
         will.qos = 1;
@@ -149,7 +154,7 @@ bool bs_mqtt_link_connect(struct bs_mqtt *mqtt)
         options.will = &will;
     }
     if (is_v5(mqtt)) {
-        if (!mqtt->config_wanted) {
+        if (mqtt->role == BS_MQTT_SESSION) {
             add_number(&properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
                        mqtt->options.session_expiry_s);
         }

@@ -10,6 +10,7 @@
 
 #define MS_NS              1000000u
 #define ANSWER_WAIT_MS     20000u /* for a CONNACK or a SUBACK; Paho gives up on a CONNACK first */
+#define ASIDE_WAIT_MS      5000u /* the same, where a stop may wait for it */
 #define LEAVE_WAIT_MS      1000u
 #define DRAIN_WAIT_MS      2000u
 #define CONFIG_WAIT_MS     10000u
@@ -64,6 +65,13 @@ static void set_phase(struct bs_mqtt *mqtt, enum bs_mqtt_phase phase)
 
 /* ── one link ──────────────────────────────────────────────────────────────────────────────── */
 
+/* With the lock held. A link aside has a last word to say when all is to end. */
+static bool is_ended_by_wish(const struct bs_mqtt *mqtt)
+{
+    return mqtt->wish != mqtt->link_wish &&
+           (mqtt->role != BS_MQTT_ASIDE || mqtt->wish == BS_MQTT_WISH_RUN);
+}
+
 /* True where the event came; false where the link broke, the owner wishes otherwise, or nothing
  * came in time (which breaks the link). */
 static bool await(struct bs_mqtt *mqtt, unsigned event, uint64_t deadline_ns)
@@ -74,7 +82,7 @@ static bool await(struct bs_mqtt *mqtt, unsigned event, uint64_t deadline_ns)
     for (;;) {
         came = (mqtt->events & event) != 0;
         broken = (mqtt->events & BS_MQTT_EVENT_BROKEN) != 0;
-        wished = mqtt->wish != BS_MQTT_WISH_RUN && event != BS_MQTT_EVENT_LEFT;
+        wished = is_ended_by_wish(mqtt) && event != BS_MQTT_EVENT_LEFT;
         if (came || broken || wished || late) {
             break;
         }
@@ -90,8 +98,8 @@ static bool await(struct bs_mqtt *mqtt, unsigned event, uint64_t deadline_ns)
 
 static uint64_t answer_deadline(const struct bs_mqtt *mqtt)
 {
-    uint64_t deadline_ns = in_ms(ANSWER_WAIT_MS);
-    bool limited = mqtt->config_wanted && mqtt->config_until_ns != 0;
+    uint64_t deadline_ns = in_ms(mqtt->role == BS_MQTT_ASIDE ? ASIDE_WAIT_MS : ANSWER_WAIT_MS);
+    bool limited = mqtt->role == BS_MQTT_CONFIG && mqtt->config_until_ns != 0;
 
     return limited && mqtt->config_until_ns < deadline_ns ? mqtt->config_until_ns : deadline_ns;
 }
@@ -115,19 +123,24 @@ static void explain_failure(struct bs_mqtt *mqtt)
     pthread_mutex_unlock(&mqtt->lock);
 }
 
-static bool connect_link(struct bs_mqtt *mqtt)
+static bool open_link(struct bs_mqtt *mqtt, enum bs_mqtt_role role)
 {
-    set_phase(mqtt, BS_MQTT_CONNECTING);
-    if (mqtt->client == NULL && !bs_mqtt_link_renew(mqtt)) {
+    if ((mqtt->client == NULL || mqtt->role != role) && !bs_mqtt_link_renew(mqtt, role)) {
         return false;
     }
-    if (!bs_mqtt_link_connect(mqtt) ||
-        !await(mqtt, BS_MQTT_EVENT_CONNECTED, answer_deadline(mqtt))) {
+    return bs_mqtt_link_connect(mqtt) &&
+           await(mqtt, BS_MQTT_EVENT_CONNECTED, answer_deadline(mqtt));
+}
+
+static bool connect_link(struct bs_mqtt *mqtt, enum bs_mqtt_role role)
+{
+    set_phase(mqtt, BS_MQTT_CONNECTING);
+    if (!open_link(mqtt, role)) {
         explain_failure(mqtt);
         return false;
     }
     pthread_mutex_lock(&mqtt->lock);
-    mqtt->state.connects += mqtt->config_wanted ? 0 : 1;
+    mqtt->state.connects += role == BS_MQTT_SESSION ? 1 : 0;
     pthread_mutex_unlock(&mqtt->lock);
     set_phase(mqtt, BS_MQTT_SUBSCRIBING);
     return true;
@@ -280,7 +293,7 @@ static void publish(struct bs_mqtt *mqtt, bool draining, uint64_t deadline_ns)
             tell_refusal(mqtt);
         }
         done = (mqtt->events & BS_MQTT_EVENT_BROKEN) != 0 || bs_mqtt_now_ns() >= deadline_ns ||
-               (draining ? bs_mqtt_slots_idle(&mqtt->slots) : mqtt->wish != BS_MQTT_WISH_RUN);
+               (draining ? bs_mqtt_slots_idle(&mqtt->slots) : mqtt->wish != mqtt->link_wish);
         if (!done) {
             publish_one(mqtt, deadline_ns);
         }
@@ -303,13 +316,13 @@ static void give_up_flights(struct bs_mqtt *mqtt)
     pthread_mutex_unlock(&mqtt->lock);
 }
 
-/* ── the two kinds of link ─────────────────────────────────────────────────────────────────── */
+/* ── the kinds of link ─────────────────────────────────────────────────────────────────── */
 
 static void run_session(struct bs_mqtt *mqtt)
 {
     uint64_t since_ns;
 
-    if (!connect_link(mqtt) || !subscribe_all(mqtt)) {
+    if (!connect_link(mqtt, BS_MQTT_SESSION) || !subscribe_all(mqtt)) {
         return;
     }
     since_ns = bs_mqtt_now_ns();
@@ -327,7 +340,7 @@ static void run_config_link(struct bs_mqtt *mqtt)
 {
     bool answered;
 
-    if (connect_link(mqtt)) {
+    if (connect_link(mqtt, BS_MQTT_CONFIG)) {
         mqtt->config_until_ns =
             mqtt->config_until_ns == 0 ? in_ms(CONFIG_WAIT_MS) : mqtt->config_until_ns;
         if (subscribe_one(mqtt, mqtt->options.first_subscription, 0, true) &&
@@ -349,6 +362,15 @@ static void run_config_link(struct bs_mqtt *mqtt)
     }
 }
 
+/* While the session is held: the owner goes on to say how it is, and its last will stands. */
+static void run_aside(struct bs_mqtt *mqtt)
+{
+    if (open_link(mqtt, BS_MQTT_ASIDE)) {
+        publish(mqtt, false, NO_DEADLINE);
+        publish(mqtt, true, in_ms(DRAIN_WAIT_MS));
+    }
+}
+
 /* Ends the link, however far it came, and prepares the next. True where it broke. */
 static bool close_link(struct bs_mqtt *mqtt)
 {
@@ -363,7 +385,7 @@ static bool close_link(struct bs_mqtt *mqtt)
     if (present_wish(mqtt) == BS_MQTT_WISH_STOP) {
         bs_mqtt_link_end(mqtt);
     } else {
-        bs_mqtt_link_renew(mqtt);
+        bs_mqtt_link_renew(mqtt, BS_MQTT_SESSION);
     }
     give_up_flights(mqtt);
     return broken;
@@ -381,7 +403,8 @@ static void clear_notes(struct bs_mqtt *mqtt)
 
 /* ── the course ────────────────────────────────────────────────────────────────────────────── */
 
-/* Full jitter: a site's daemons do not come back in step. */
+/* Full jitter: a site's daemons do not come back in step. Ends early where the owner wishes
+ * otherwise than the link did. */
 static void back_off(struct bs_mqtt *mqtt)
 {
     uint64_t most_ms = (uint64_t)BACK_OFF_FIRST_MS << (mqtt->tries < 7 ? mqtt->tries : 7);
@@ -391,47 +414,63 @@ static void back_off(struct bs_mqtt *mqtt)
     most_ms = most_ms < BACK_OFF_MOST_MS ? most_ms : BACK_OFF_MOST_MS;
     deadline_ns = in_ms(1 + bs_random_below(&mqtt->jitter, most_ms));
     mqtt->tries++;
-    set_phase(mqtt, BS_MQTT_WAITING);
     pthread_mutex_lock(&mqtt->lock);
-    while (mqtt->wish == BS_MQTT_WISH_RUN && in_time) {
+    while (mqtt->wish == mqtt->link_wish && in_time) {
         in_time = doze(mqtt, deadline_ns);
     }
     pthread_mutex_unlock(&mqtt->lock);
+}
+
+static void run(struct bs_mqtt *mqtt)
+{
+    bool config = mqtt->config_wanted;
+
+    clear_notes(mqtt);
+    if (config) {
+        run_config_link(mqtt);
+    } else {
+        run_session(mqtt);
+    }
+    if (close_link(mqtt) && config == mqtt->config_wanted) {
+        set_phase(mqtt, BS_MQTT_WAITING);
+        back_off(mqtt);
+    }
+}
+
+/* With the lock held. */
+static bool is_quiet(struct bs_mqtt *mqtt)
+{
+    return mqtt->wish == BS_MQTT_WISH_HOLD && !mqtt->aside;
 }
 
 static void stay_away(struct bs_mqtt *mqtt)
 {
     set_phase(mqtt, BS_MQTT_HELD);
     pthread_mutex_lock(&mqtt->lock);
-    while (mqtt->wish == BS_MQTT_WISH_HOLD) {
+    while (is_quiet(mqtt)) {
         doze(mqtt, NO_DEADLINE);
     }
     pthread_mutex_unlock(&mqtt->lock);
+    while (present_wish(mqtt) == BS_MQTT_WISH_HOLD) {
+        clear_notes(mqtt);
+        run_aside(mqtt);
+        if (close_link(mqtt)) {
+            back_off(mqtt);
+        }
+    }
     mqtt->tries = 0;
 }
 
 void *bs_mqtt_publisher_main(void *arg)
 {
     struct bs_mqtt *mqtt = arg;
-    enum bs_mqtt_wish wish = present_wish(mqtt);
 
-    while (wish != BS_MQTT_WISH_STOP) {
-        if (wish == BS_MQTT_WISH_HOLD) {
+    while ((mqtt->link_wish = present_wish(mqtt)) != BS_MQTT_WISH_STOP) {
+        if (mqtt->link_wish == BS_MQTT_WISH_HOLD) {
             stay_away(mqtt);
         } else {
-            bool config = mqtt->config_wanted;
-
-            clear_notes(mqtt);
-            if (config) {
-                run_config_link(mqtt);
-            } else {
-                run_session(mqtt);
-            }
-            if (close_link(mqtt) && config == mqtt->config_wanted) {
-                back_off(mqtt);
-            }
+            run(mqtt);
         }
-        wish = present_wish(mqtt);
     }
     bs_mqtt_link_end(mqtt);
     set_phase(mqtt, BS_MQTT_STOPPED);

@@ -305,6 +305,7 @@ void bs_outlet_get_state(const struct bs_outlet *outlet, struct bs_outlet_state 
         .transfers = o->transfers,
         .influx = influx_state(o),
         .error = o->letters.trouble[0] ? o->letters.trouble : o->delivery.error,
+        .letters_error = o->letters.trouble,
         .file_error = o->file_error,
     };
 }

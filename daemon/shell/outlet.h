@@ -42,8 +42,9 @@ struct bs_outlet_state {
     uint64_t delivered, dropped, dead_letters, points_expired; /* points, over the folder's life */
     uint64_t transfers;                                        /* of this run */
     enum bs_outlet_influx influx;
-    const char *error; /* of InfluxDB, "" while well; holds until the loop's next turn */
-    int file_error;    /* errno of the last write to the file, 0 while well */
+    const char *error;         /* of InfluxDB, "" while well; holds until the loop's next turn */
+    const char *letters_error; /* why dead letters cannot be written, "" while they can; likewise */
+    int file_error;            /* errno of the last write to the file, 0 while well */
 };
 
 struct bs_outlet;

@@ -68,8 +68,10 @@ void outlet_report_part_max(struct bs_outlet *o)
 {
     uint64_t count;
     if (may_say(o, &o->too_large, 1, &count))
-        bs_report(BS_LOG_WARNING, "influxdb: %s; at most %u rows go together from now on",
-                  o->delivery.complaint, o->part_max);
+        bs_report(BS_LOG_WARNING,
+                  "influxdb: a request was too large (HTTP 413); at most %u rows go together from "
+                  "now on",
+                  o->part_max);
 }
 
 void outlet_report_dropped(struct bs_outlet *o, uint64_t points)

@@ -129,14 +129,15 @@ static void on_given_up(void *context)
     uv_stop(&rt->loop);
 }
 
-/* A start that failed half-way ends as a stop does, so that every handle is closed. */
+/* A start that failed half-way ends as a stop does, so that every handle is closed, and so that an
+ * outbox that had no room has some at the next start. */
 static void give_up(struct bs_runtime *rt)
 {
     atomic_store(&rt->stopping, true);
     bs_runtime_link_stop(rt);
     if (!rt->outlet)
         return;
-    bs_outlet_finish(rt->outlet, 0, on_given_up, rt);
+    bs_outlet_finish(rt->outlet, DELIVER_AT_STOP_MS, on_given_up, rt);
     uv_run(&rt->loop, UV_RUN_DEFAULT);
 }
 
@@ -163,7 +164,8 @@ int bs_runtime_run(struct bs_conf *conf, const char *conf_path)
         start_beats(rt);
         bs_runtime_link_connect(rt);
         bs_report(BS_LOG_INFO, "backstepd " BACKSTEP_VERSION " counts for site %s", conf->site.id);
-        bs_runtime_tell(rt, "online");
+        bs_runtime_look_around(rt);
+        bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");
         bs_notify_ready();
         uv_run(&rt->loop, UV_RUN_DEFAULT);
     } else {

@@ -8,7 +8,7 @@
 /* Exit statuses, after sysexits(3). */
 enum {
     BS_EXIT_OK = 0,
-    BS_EXIT_FAILED = 70, /* our own fault, or memory */
+    BS_EXIT_FAILED = 70, /* our own fault, memory, a disk without room */
     BS_EXIT_BUSY = 75,   /* another daemon holds the folder */
     BS_EXIT_CONFIG = 78,
 };

@@ -1,6 +1,6 @@
 /* The broker's side of the runtime. Persist, then acknowledge: the client acknowledges a message
- * when on_message returns, and on_message returns when the intake log has it. Must never wait for
- * the broker on the loop's thread but when it stops. */
+ * when on_message returns true, and it does when the intake log has it. Must never wait for the
+ * broker on the loop's thread but when it stops. */
 #include "runtime_parts.h"
 
 #include "backstep/core/decode.h"
@@ -12,41 +12,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* A payload is kept up to one byte over the bound: enough to be rejected as too large. The digest
  * of a longer document is kept in its place, since the answer names it. */
 #define PAYLOAD_KEPT_MAX   (BS_MESSAGE_BYTES_MAX + 1)
 
-/* When not even the reserve has room (the link is being left by then), the broker has to wait: this
- * is back-pressure, the last resort. */
-#define BLOCKED_LOOK_NS    20000000
-#define STOPPING_LOOKS_MAX 50
+/* How long a message waits where the intake takes it not: as long as a failed sync needs to be made
+ * good on a sound disk. The link is being left by then, and nobody can leave it meanwhile. */
+#define REFUSED_LOOK_NS    20000000
+#define REFUSED_LOOKS_MAX  25
 
 /* What slewing may take the clock back between a CONNACK and the first documents: 500 ppm of the
  * ten seconds between two looks at it, twice. */
 #define CONNECTED_SLACK_MS 10
 
-/* To return would acknowledge what is not stored, and the client lets nobody else leave meanwhile.
- * What was appended is the kernel's, so nothing is lost by an end without ceremony: the broker
- * keeps the rest, and says by our last will that we are offline. */
-static _Noreturn void end_unacknowledged(void)
+static bool append_soon(struct bs_runtime *rt, uint8_t flags, const struct bs_slice *parts,
+                        size_t count)
 {
-    bs_report(BS_LOG_WARNING,
-              "ended at once: the intake takes nothing, the broker keeps what it did not take");
-    _exit(BS_EXIT_OK);
-}
-
-static void append_or_wait(struct bs_runtime *rt, uint8_t flags, const struct bs_slice *parts,
-                           size_t count)
-{
-    unsigned looks = 0;
-    while (bs_log_append(rt->intake, BS_RECORD_MESSAGE, flags, parts, count, NULL) != BS_OK) {
-        if (atomic_load(&rt->stopping) && ++looks > STOPPING_LOOKS_MAX)
-            end_unacknowledged();
-        struct timespec wait = {0, BLOCKED_LOOK_NS};
+    for (unsigned looks = 0; looks < REFUSED_LOOKS_MAX; looks++) {
+        if (bs_log_append(rt->intake, BS_RECORD_MESSAGE, flags, parts, count, NULL) == BS_OK)
+            return true;
+        struct timespec wait = {0, REFUSED_LOOK_NS};
         nanosleep(&wait, NULL);
     }
+    return false;
 }
 
 static bool is_document(const struct bs_runtime *rt, struct bs_slice topic)
@@ -63,7 +52,7 @@ static struct bs_slice digest_of(struct bs_slice payload, uint8_t ret[BS_DIGEST_
     return bs_slice_of(ret, BS_DIGEST_BYTES);
 }
 
-static void on_message(void *context, const struct bs_mqtt_message *m)
+static bool on_message(void *context, const struct bs_mqtt_message *m)
 {
     struct bs_runtime *rt = context;
     uint8_t head[BS_MESSAGE_HEAD_BYTES], digest[BS_DIGEST_BYTES], flags = 0;
@@ -83,7 +72,7 @@ static void on_message(void *context, const struct bs_mqtt_message *m)
      */
     if (m->retained || (document && rt->conf->mqtt.version != 5))
         flags |= BS_RECORD_RETAINED;
-    append_or_wait(rt, flags, parts, 4);
+    return append_soon(rt, flags, parts, 4);
 }
 
 static void on_change(void *context)
@@ -193,14 +182,27 @@ static const char *trouble_words(enum bs_log_trouble trouble)
     return "cannot be written safely";
 }
 
+static void describe_log(const struct bs_runtime *rt, const char *name,
+                         struct bs_log_condition condition, char *ret, size_t bytes)
+{
+    snprintf(ret, bytes, "the %s in %.150s %s%s%s", name, rt->conf->journal.directory,
+             trouble_words(condition.trouble), condition.error ? ": " : "",
+             condition.error ? strerror(condition.error) : "");
+}
+
+/* The gravest first: of what takes messages, then of what takes rows. */
 static void find_reason(struct bs_runtime *rt, char *ret, size_t bytes)
 {
     struct bs_log_condition intake = bs_log_condition(rt->intake);
+    struct bs_log_condition outbox = bs_log_condition(rt->outbox);
+    struct bs_outlet_state outlet = {.letters_error = ""};
+    if (rt->outlet)
+        bs_outlet_get_state(rt->outlet, &outlet);
     ret[0] = 0;
     if (intake.trouble != BS_LOG_WELL)
-        snprintf(ret, bytes, "the intake in %.150s %s%s%s", rt->conf->journal.directory,
-                 trouble_words(intake.trouble), intake.error ? ": " : "",
-                 intake.error ? strerror(intake.error) : "");
+        describe_log(rt, "intake", intake, ret, bytes);
+    else if (outbox.trouble != BS_LOG_WELL)
+        describe_log(rt, "outbox", outbox, ret, bytes);
     else if (rt->fold.backlog)
         snprintf(ret, bytes, "the outbox in %.150s takes no rows: %s", rt->conf->journal.directory,
                  bs_status_text(rt->fold.trouble));
@@ -209,29 +211,36 @@ static void find_reason(struct bs_runtime *rt, char *ret, size_t bytes)
                  rt->conf->journal.directory,
                  rt->snapshots.error ? strerror(rt->snapshots.error)
                                      : bs_status_text(rt->snapshots.trouble));
+    else if (outlet.letters_error[0])
+        snprintf(ret, bytes, "%s", outlet.letters_error);
+}
+
+static void report_reason(const struct bs_runtime *rt, bool away)
+{
+    if (rt->reason[0])
+        bs_report(BS_LOG_ERROR, "stalled: %s; the %s keeps what comes meanwhile", rt->reason,
+                  away ? "broker" : "log");
+    else
+        bs_report(BS_LOG_INFO, "no longer stalled");
 }
 
 static void follow_conditions(struct bs_runtime *rt)
 {
     char reason[sizeof rt->reason];
-    find_reason(rt, reason, sizeof reason);
-    if (strcmp(reason, rt->reason) == 0)
-        return;
-    memcpy(rt->reason, reason, sizeof reason);
-    bool stalled = reason[0] != 0;
-    if (stalled)
-        bs_report(BS_LOG_ERROR, "stalled: %s; the broker keeps what comes meanwhile", reason);
-    else
-        bs_report(BS_LOG_INFO, "no longer stalled");
-    bs_runtime_tell(rt, stalled ? "stalled" : "online");
     bool away = bs_log_condition(rt->intake).trouble != BS_LOG_WELL;
-    if (away != rt->stalled) {
-        rt->stalled = away;
-        if (away)
-            bs_mqtt_hold(rt->mqtt);
-        else
-            bs_mqtt_resume(rt->mqtt);
+    find_reason(rt, reason, sizeof reason);
+    if (strcmp(reason, rt->reason) != 0) {
+        memcpy(rt->reason, reason, sizeof reason);
+        report_reason(rt, away);
+        bs_runtime_tell(rt, reason[0] ? "stalled" : "online");
     }
+    if (away == rt->stalled)
+        return;
+    rt->stalled = away;
+    if (away)
+        bs_mqtt_hold(rt->mqtt);
+    else
+        bs_mqtt_resume(rt->mqtt);
 }
 
 /* As the fold tells time, so that a clock that is set later makes nothing look absent. */

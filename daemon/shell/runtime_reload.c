@@ -37,11 +37,6 @@ void bs_runtime_begin_reload(struct bs_runtime *rt)
     char error[1024];
     if (rt->reload != BS_RELOAD_NONE || atomic_load(&rt->stopping))
         return;
-    /* The client may wait in our own callback for room, and nobody can leave it meanwhile. */
-    if (rt->stalled) {
-        bs_report(BS_LOG_ERROR, "the configuration stays as it was: %s", rt->reason);
-        return;
-    }
     if (bs_conf_load(&rt->fresh, rt->conf_path, error, sizeof error) != BS_OK) {
         bs_report(BS_LOG_ERROR, "the configuration stays as it was: %s", error);
         return;
@@ -90,6 +85,8 @@ void bs_runtime_finish_reload(struct bs_runtime *rt)
     }
     bs_report_set((enum bs_conf_log_level)rt->conf->log.level, rt->conf->log.json);
     bs_runtime_link_connect(rt);
+    rt->stalled = false; /* the fresh link knows of no trouble yet */
+    bs_runtime_look_around(rt);
     bs_notify_ready();
     bs_report(BS_LOG_INFO, "the configuration was read again");
 }

@@ -43,6 +43,12 @@ static void on_log_change(void *context)
     uv_async_send(&rt->wake);
 }
 
+/* What may pass by itself is tried again by who starts us; what somebody must mend is not. */
+static int exit_status_of(enum bs_status status)
+{
+    return status == BS_NO_SPACE || status == BS_IO ? BS_EXIT_FAILED : BS_EXIT_CONFIG;
+}
+
 static int open_log(struct bs_runtime *rt, struct bs_log **ret, struct bs_log_options *options,
                     struct bs_tick_ms *ret_last_tick)
 {
@@ -61,7 +67,7 @@ static int open_log(struct bs_runtime *rt, struct bs_log **ret, struct bs_log_op
     if (status != BS_OK) {
         bs_report(BS_LOG_ERROR, "cannot open the %s in %s: %s", options->name, options->directory,
                   found.message[0] ? found.message : bs_status_text(status));
-        return BS_EXIT_CONFIG;
+        return exit_status_of(status);
     }
     if (found.message[0])
         bs_report(BS_LOG_WARNING, "%s: %s", options->name, found.message);
@@ -111,6 +117,7 @@ static bool skip_open_rows(void *context)
 static void on_outlet_change(void *context)
 {
     struct bs_runtime *rt = context;
+    bs_runtime_look_around(rt);
     bs_runtime_tell(rt, rt->reason[0] ? "stalled" : "online");
 }
 
@@ -146,10 +153,11 @@ int bs_runtime_start_outlet(struct bs_runtime *rt)
                                         .jitter_seed = bs_clock_mono().ns,
                                         .on_change = on_outlet_change,
                                         .context = rt};
-    if (bs_outlet_new(&rt->outlet, &options, error, sizeof error) == BS_OK)
+    enum bs_status status = bs_outlet_new(&rt->outlet, &options, error, sizeof error);
+    if (status == BS_OK)
         return BS_EXIT_OK;
     bs_report(BS_LOG_ERROR, "%s", error);
-    return BS_EXIT_CONFIG;
+    return status == BS_NO_SPACE ? BS_EXIT_FAILED : BS_EXIT_CONFIG;
 }
 
 /* A full outbox gives up its oldest segment, and the log's own thread makes the room a moment
@@ -183,7 +191,7 @@ static int fold_the_log(struct bs_runtime *rt)
     if (rt->fold.backlog) {
         bs_report(BS_LOG_ERROR, "the outbox in %s takes no rows: %s", rt->conf->journal.directory,
                   bs_status_text(rt->fold.trouble));
-        return BS_EXIT_CONFIG;
+        return BS_EXIT_FAILED;
     }
     if (count)
         bs_report(BS_LOG_INFO, "folded %llu records of the log in %.3f s",

@@ -166,7 +166,7 @@ static const char *broker_words(const struct bs_service_view *v)
     case BS_MQTT_ONLINE:
         return "online at";
     case BS_MQTT_HELD: /* by us: in trouble, or before the first connection */
-        return v->reason[0] ? "stalled, away from" : "about to connect to";
+        return v->reason[0] ? "away from" : "about to connect to";
     case BS_MQTT_STOPPED:
         break;
     }
@@ -176,14 +176,16 @@ static const char *broker_words(const struct bs_service_view *v)
 void bs_service_sentence(const struct bs_service_view *v, struct bs_buffer *out)
 {
     bs_buffer_reset(out);
+    if (v->reason[0])
+        bs_buffer_add_format(out, "stalled: %.250s; ", v->reason);
     bs_buffer_add_format(out, "%s %.200s", broker_words(v), v->broker);
     if (v->mqtt.phase != BS_MQTT_ONLINE && v->mqtt.error[0])
         bs_buffer_add_format(out, " (%s)", v->mqtt.error);
-    if (v->reason[0])
-        bs_buffer_add_format(out, " (%.200s)", v->reason);
     bs_buffer_add_format(out, "; %llu steps counted", (unsigned long long)v->books->steps_counted);
-    if (v->outlet.influx == BS_OUTLET_INFLUX_RETRYING ||
-        v->outlet.influx == BS_OUTLET_INFLUX_REFUSED)
+    if (v->outlet.letters_error[0])
+        bs_buffer_add_format(out, "; %llu rows wait", (unsigned long long)v->outlet.points);
+    else if (v->outlet.influx == BS_OUTLET_INFLUX_RETRYING ||
+             v->outlet.influx == BS_OUTLET_INFLUX_REFUSED)
         bs_buffer_add_format(out, "; InfluxDB %s, %llu rows wait: %.200s",
                              v->outlet.influx == BS_OUTLET_INFLUX_REFUSED ? "refuses"
                                                                           : "does not answer",

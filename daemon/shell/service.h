@@ -36,7 +36,8 @@ void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out);
 struct bs_slice bs_service_write_row(const struct bs_service_view *v, const char *site,
                                      const char *instance, int64_t wall_ms, struct bs_line *line);
 
-/* What it is doing and what it waits for: "online, 1234 steps counted; InfluxDB retrying: …". */
+/* What it is doing and what it waits for: "online at mqtts://broker; 1234 steps counted; InfluxDB
+ * refuses, …", "stalled: why; away from …". */
 void bs_service_sentence(const struct bs_service_view *v, struct bs_buffer *out);
 
 #endif

@@ -72,6 +72,7 @@ static inline void fixture_init_in(struct fixture *f, const char *root, uint64_t
         .max_bytes = segment_bytes * segments,
         .reserve_bytes = segment_bytes / 4,
         .sync_ms = 10,
+        .trial_ms = 1,
         .stamp = fixture_stamp,
         .on_record = fixture_on_record,
         .on_change = fixture_on_change,

@@ -226,7 +226,7 @@ static inline char *text_of(struct bs_slice s)
     return copy;
 }
 
-static inline void sink_add(void *context, const struct bs_mqtt_message *m)
+static inline bool sink_add(void *context, const struct bs_mqtt_message *m)
 {
     struct sink *s = context;
     struct received r = {.topic = text_of(m->topic),
@@ -243,6 +243,7 @@ static inline void sink_add(void *context, const struct bs_mqtt_message *m)
     }
     s->all[s->count++] = r;
     pthread_mutex_unlock(&s->lock);
+    return true;
 }
 
 static inline void sink_fini(struct sink *s)

@@ -28,11 +28,11 @@ static void on_wake(uv_async_t *wake)
     (void)wake;
 }
 
-static inline void open_intake(struct scene *s)
+static inline void open_log(struct scene *s, const char *name, struct bs_log **ret)
 {
     struct bs_log_recovery found;
     struct bs_log_options options = {.directory = s->folder,
-                                     .name = "intake",
+                                     .name = name,
                                      .segment_bytes = 1 << 20,
                                      .max_bytes = 3 << 20,
                                      .sync_ms = 200,
@@ -40,9 +40,15 @@ static inline void open_intake(struct scene *s)
                                      .on_record = ignore,
                                      .on_change = ignore,
                                      .context = &s->rt};
+    assert_int_equal(bs_log_open(ret, &options, &found), BS_OK);
+}
+
+static inline void open_logs(struct scene *s)
+{
     snprintf(s->folder, sizeof s->folder, "/tmp/backstep-link-XXXXXX");
     assert_non_null(mkdtemp(s->folder));
-    assert_int_equal(bs_log_open(&s->rt.intake, &options, &found), BS_OK);
+    open_log(s, "intake", &s->rt.intake);
+    open_log(s, "outbox", &s->rt.outbox);
 }
 
 static inline void begin(struct scene *s)
@@ -64,7 +70,7 @@ static inline void begin(struct scene *s)
     bs_buffer_init(&rt->config_topic, 1024);
     bs_buffer_init(&rt->result_topic, 1024);
     bs_clock_init(&rt->clock, &(struct bs_clock_past){0});
-    open_intake(s);
+    open_logs(s);
     assert_int_equal(bs_engine_new(&rt->engine, &engine), BS_OK);
     assert_int_equal(uv_loop_init(&rt->loop), 0);
     uv_async_init(&rt->loop, &rt->wake, on_wake);
@@ -78,6 +84,7 @@ static inline void end(struct scene *s)
     char command[128];
     bs_runtime_link_stop(rt);
     bs_engine_free(rt->engine);
+    bs_log_close(rt->outbox);
     bs_log_close(rt->intake);
     uv_close((uv_handle_t *)&rt->wake, NULL);
     uv_close((uv_handle_t *)&rt->timers[BS_TIMER_DOCUMENTS], NULL);

@@ -101,10 +101,10 @@ static void a_folder_that_cannot_be(void **state)
     struct fixture f;
     fixture_init(&f, 4096, 3);
     f.options.directory = "/proc/backstep";
-    assert_int_equal(bs_log_open(&f.log, &f.options, &f.recovery), BS_IO);
+    assert_int_equal(bs_log_open(&f.log, &f.options, &f.recovery), BS_NOT_FOUND);
     assert_string_equal(f.recovery.message, "/proc/backstep: No such file or directory");
     f.options.directory = "/dev/null";
-    assert_int_equal(bs_log_open(&f.log, &f.options, &f.recovery), BS_IO);
+    assert_int_equal(bs_log_open(&f.log, &f.options, &f.recovery), BS_NOT_FOUND);
     assert_string_equal(f.recovery.message, "/dev/null: Not a directory");
 }
 

@@ -2,6 +2,8 @@
  * refusing, replaced, silent; TLS; the last will. */
 #include "mqtt_broker.h"
 
+#include "backstep/base/random.h"
+
 static int set_up_without_broker(void **state)
 {
     (void)state;
@@ -74,13 +76,125 @@ static void test_hold_keeps_the_session_and_stays_away(void **state)
     }
     assert_int_equal(state_of(mqtt).phase, BS_MQTT_HELD);
     assert_int_equal(sink_count(&sink), 0);
+    put(mqtt, "t/service/ours", "stalled for long");
+    sink_find(&p.sink, 1, "t/service/ours", "stalled for long");
     bs_mqtt_resume(mqtt);
     expect_online(mqtt, 2);
     sink_expect(&sink, 50);
     bs_mqtt_hold(mqtt);
+    put(mqtt, "t/service/ours", "stalled again");
+    sink_find(&p.sink, 2, "t/service/ours", "stalled again");
+    put(mqtt, "t/service/ours", "stopped");
     bs_mqtt_stop(mqtt);
-    sink_expect(&p.sink, 1);
+    sink_find(&p.sink, 3, "t/service/ours", "stopped");
+    sink_expect(&p.sink, 4);
     peer_stop(&p);
+}
+
+/* However often and fast the owner changes its mind, its last wish is fulfilled. */
+static void test_many_wishes_end_in_the_last(void **state)
+{
+    struct bs_mqtt_options options = usual_options(&broker, &sink);
+    struct bs_mqtt *mqtt = start(&options);
+    uint64_t seed = now_ms();
+    struct bs_random random;
+
+    (void)state;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    bs_random_init(&random, seed);
+    for (int i = 0; i < 40; i++) {
+        put(mqtt, "t/service/ours", i % 2 ? "online" : "stalled");
+        (i % 2 ? bs_mqtt_resume : bs_mqtt_hold)(mqtt);
+        usleep((unsigned)bs_random_below(&random, i % 8 == 0 ? 300000 : 5000));
+    }
+    put(mqtt, "t/service/ours", "at last");
+    expect_phase(mqtt, BS_MQTT_ONLINE);
+    struct peer p;
+    peer_start(&p, &broker, "t/service/#");
+    sink_find(&p.sink, 0, "t/service/ours", "at last");
+    peer_stop(&p);
+    bs_mqtt_stop(mqtt);
+}
+
+static _Atomic int refusals;
+
+static bool refuse_some(void *context, const struct bs_mqtt_message *message)
+{
+    char last = message->payload.at[message->payload.length - 1];
+
+    if (last == '7' && refusals > 0) {
+        refusals--;
+        return false;
+    }
+    return sink_add(context, message);
+}
+
+static void publish_100(void)
+{
+    struct peer p;
+    char text[16];
+
+    peer_start(&p, &broker, NULL);
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof(text), "%d", i);
+        peer_publish(&p, "t/device/a/steps", text, false);
+    }
+    peer_stop(&p); /* in this process its connection would be cut, too */
+}
+
+/* Of what was received from `from` on: all 100, each the first time in its turn. What was stored
+ * may come again: a cut can reach an acknowledgement that is on its way. */
+static size_t find_100(size_t from)
+{
+    uint64_t until = now_ms() + WAIT_MS;
+    int next = 0;
+
+    while (next < 100 && now_ms() < until) {
+        if (from == sink_count(&sink)) {
+            nap();
+        } else if (atoi(sink_get(&sink, from).payload) == next) {
+            next++;
+            from++;
+        } else {
+            assert_true(atoi(sink_get(&sink, from).payload) < next);
+            from++;
+        }
+    }
+    assert_int_equal(next, 100);
+    return from;
+}
+
+/* Nothing that was not stored is acknowledged, nor anything behind it: all of it comes again. */
+static void test_what_is_not_stored_comes_again(void **state)
+{
+    static const int versions[] = {5, 311};
+    struct bs_mqtt_options options = usual_options(&broker, &sink);
+    size_t from = 0;
+
+    (void)state;
+    options.on_message = refuse_some;
+    for (size_t version = 0; version < 2; version++) {
+        struct bs_mqtt *mqtt;
+
+        options.version = versions[version];
+        mqtt = start(&options);
+        expect_online(mqtt, 1);
+        bs_mqtt_hold(mqtt);
+        expect_phase(mqtt, BS_MQTT_HELD);
+        publish_100();
+        refusals = 5;
+        bs_mqtt_resume(mqtt);
+        from = find_100(from);
+        assert_int_equal(refusals, 0);
+        assert_true(state_of(mqtt).connects >= 6);
+        expect_phase(mqtt, BS_MQTT_ONLINE);
+        bs_mqtt_hold(mqtt);
+        expect_phase(mqtt, BS_MQTT_HELD);
+        bs_mqtt_resume(mqtt);
+        expect_phase(mqtt, BS_MQTT_ONLINE);
+        sink_expect(&sink, from);
+        bs_mqtt_stop(mqtt);
+    }
 }
 
 /* This program again, as the one that is killed: "URI": online until then. */
@@ -373,6 +487,8 @@ int main(int argc, char **argv)
         WITH(set_up_without_broker, test_it_comes_up_when_the_broker_does),
         WITH(set_up, test_a_held_start_waits_for_the_word),
         WITH(set_up, test_hold_keeps_the_session_and_stays_away),
+        WITH(set_up, test_many_wishes_end_in_the_last),
+        WITH(set_up, test_what_is_not_stored_comes_again),
         WITH(set_up, test_the_will_speaks_after_a_kill_and_not_after_a_stop),
         WITH(set_up, test_a_session_taken_over_is_named_and_taken_back),
         WITH(set_up, test_a_silent_broker_is_left_and_found_again),

@@ -12,6 +12,15 @@ static struct bs_mqtt *start_usual(int version)
     return start(&options);
 }
 
+/* Not connected before bs_mqtt_connect. */
+static struct bs_mqtt *start_held(void)
+{
+    struct bs_mqtt_options options = usual_options(&broker, &sink);
+
+    options.start_held = true;
+    return start(&options);
+}
+
 static void put_qos0(struct bs_mqtt *mqtt, const char *topic, const char *payload)
 {
     struct bs_mqtt_publication p = {.topic = bs_slice_text(topic),
@@ -76,21 +85,18 @@ static void test_what_waits_outlasts_the_client(void **state)
 
 static void test_the_newest_content_wins(void **state)
 {
-    struct bs_mqtt *mqtt = start_usual(5);
+    struct bs_mqtt *mqtt = start_held();
     struct peer p;
     char text[16];
 
     (void)state;
-    expect_online(mqtt, 1);
     peer_start(&p, &broker, "t/result/#");
-    bs_mqtt_hold(mqtt);
-    expect_phase(mqtt, BS_MQTT_HELD);
     for (int i = 0; i <= 100; i++) {
         snprintf(text, sizeof(text), "%d", i);
         put(mqtt, "t/result/a", text);
     }
-    bs_mqtt_resume(mqtt);
-    expect_online(mqtt, 2);
+    bs_mqtt_connect(mqtt, false);
+    expect_online(mqtt, 1);
     sink_expect(&p.sink, 1);
     assert_string_equal(sink_get(&p.sink, 0).payload, "100");
     /* And while it is connected: any of them may be left out but the last, none comes late. */
@@ -163,7 +169,7 @@ static void test_correlation_data_and_expiry_go_out(void **state)
  * QoS 0 is of its moment. What waited has that much less to live. */
 static void test_a_board_waits_for_the_broker(void **state)
 {
-    struct bs_mqtt *mqtt = start_usual(5);
+    struct bs_mqtt *mqtt = start_held();
     struct bs_mqtt_publication board = {.topic = BS_SLICE("t/live/a"),
                                         .payload = BS_SLICE("old"),
                                         .retained = true,
@@ -175,18 +181,15 @@ static void test_a_board_waits_for_the_broker(void **state)
     struct peer p;
 
     (void)state;
-    expect_online(mqtt, 1);
     peer_start(&p, &broker, "t/#");
-    bs_mqtt_hold(mqtt);
-    expect_phase(mqtt, BS_MQTT_HELD);
     assert_int_equal(bs_mqtt_publish(mqtt, &board), BS_OK);
     board.payload = BS_SLICE("new");
     assert_int_equal(bs_mqtt_publish(mqtt, &board), BS_OK);
     assert_int_equal(bs_mqtt_publish(mqtt, &short_lived), BS_OK);
     put_qos0(mqtt, "t/feedback/a", "given up");
     usleep(1200000);
-    bs_mqtt_resume(mqtt);
-    expect_online(mqtt, 2);
+    bs_mqtt_connect(mqtt, false);
+    expect_online(mqtt, 1);
     sink_expect(&p.sink, 1);
     assert_string_equal(sink_get(&p.sink, 0).payload, "new");
     assert_in_range(p.expiry_s, 50, 59);

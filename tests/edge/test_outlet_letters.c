@@ -30,6 +30,17 @@ int fdatasync(int fd)
     return (int)syscall(SYS_fdatasync, fd);
 }
 
+static int rename_errno;
+
+int rename(const char *from, const char *to)
+{
+    if (rename_errno) {
+        errno = rename_errno;
+        return -1;
+    }
+    return (int)syscall(SYS_rename, from, to);
+}
+
 static void letters_are_on_the_disk_before_they_count(void **state)
 {
     (void)state;
@@ -58,6 +69,14 @@ static void letters_are_on_the_disk_before_they_count(void **state)
     discard(&r);
 }
 
+static void append_letters(struct rig *r, unsigned before)
+{
+    append(r, 3900);
+    r->lines = 0;
+    for (int i = 0; i < 6000 && state_of(r).dead_letters < before + 3900; i++)
+        turn(r);
+}
+
 static void letters_have_a_bound_and_one_predecessor(void **state)
 {
     (void)state;
@@ -68,10 +87,7 @@ static void letters_have_a_bound_and_one_predecessor(void **state)
     r.conf.influxdb.batch_points = LINES_MAX;
     start(&r);
     for (unsigned rounds = 0; rounds < 4; rounds++) {
-        append(&r, 3900);
-        r.lines = 0;
-        for (int i = 0; i < 6000 && state_of(&r).dead_letters < (rounds + 1) * 3900; i++)
-            turn(&r);
+        append_letters(&r, rounds * 3900);
         assert_int_equal(state_of(&r).dead_letters, (rounds + 1) * 3900);
     }
     stop(&r, 5000);
@@ -83,6 +99,44 @@ static void letters_have_a_bound_and_one_predecessor(void **state)
     assert_in_range(older.st_size, (1 << 20) - (1 << 17), 1 << 20);
     assert_in_range(about.st_size, 1, 1 << 20);
     assert_int_equal((about.st_mode | older.st_mode) & 07777, 0600);
+    discard(&r);
+}
+
+/* The file is full, and cannot be moved out of the way: nothing is written beyond its bound, and
+ * nothing is left out. */
+static void letters_that_cannot_be_rotated_wait(void **state)
+{
+    (void)state;
+    struct judge j = {.objection = {CANNED_ANSWER, HEAD_400 EMPTY}, .is_bad = is_any};
+    struct rig r;
+    prepare_judged(&r, &j, 2);
+    r.conf.influxdb.dead_letter_max_mb = 1;
+    r.conf.influxdb.batch_points = LINES_MAX;
+    start(&r);
+    append_letters(&r, 0);
+    rename_errno = EIO;
+    unsigned written = 3900;
+    while (state_of(&r).letters_error[0] == '\0' && written < 20000) {
+        append(&r, 1000);
+        r.lines = 0;
+        written += 1000;
+        for (int i = 0; i < 6000 && state_of(&r).dead_letters < written &&
+                        state_of(&r).letters_error[0] == '\0';
+             i++)
+            turn(&r);
+    }
+    assert_string_equal(strrchr(state_of(&r).letters_error, ':'), ": Input/output error");
+    assert_int_equal(state_of(&r).dead_letters, written - 1000);
+    struct stat about;
+    assert_int_equal(stat(r.letters, &about), 0);
+    assert_in_range(about.st_size, 1, 1 << 20);
+    rename_errno = 0;
+    for (int i = 0; i < 6000 && state_of(&r).dead_letters < written; i++)
+        turn(&r);
+    assert_int_equal(state_of(&r).dead_letters, written);
+    assert_string_equal(state_of(&r).letters_error, "");
+    assert_int_equal(state_of(&r).dropped, 0);
+    stop(&r, 5000);
     discard(&r);
 }
 
@@ -147,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(letters_are_on_the_disk_before_they_count),
         cmocka_unit_test(letters_have_a_bound_and_one_predecessor),
+        cmocka_unit_test(letters_that_cannot_be_rotated_wait),
         cmocka_unit_test(what_cannot_be_lettered_is_not_lost),
         cmocka_unit_test(letters_that_were_given_up_are_no_trouble),
     };

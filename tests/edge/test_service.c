@@ -31,6 +31,7 @@ static struct bs_service_view view_of(const struct bs_books *books, const char *
     v.mqtt.phase = BS_MQTT_ONLINE;
     v.outlet.influx = BS_OUTLET_INFLUX_RETRYING;
     v.outlet.error = error;
+    v.outlet.letters_error = "";
     return v;
 }
 

@@ -44,6 +44,7 @@ class Daemon:
         for section, keys in sections.items():
             self.sections.setdefault(section, {}).update(keys)
         write_conf(self.conf, self.sections)
+        self.environment = {"STATE_DIRECTORY": str(self.state)}
         self.child = None
 
     def topic(self, rest):
@@ -51,7 +52,7 @@ class Daemon:
 
     def start(self):
         self.child = self.scene.start(self.name, [self.program, "--config", self.conf],
-                                      env={"STATE_DIRECTORY": str(self.state)}, cwd=self.state)
+                                      env=self.environment, cwd=self.state)
         return self
 
     def start_online(self, broker, timeout=30):

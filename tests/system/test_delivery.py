@@ -1,37 +1,19 @@
 """What the database refuses, for a while or for good: nothing is lost, all of it is counted, and
 what it will never take lies beside it.
 
-The oracle is the daemon's own local file, which gets every line. Must never wait for a retry of
-30 s: an operator who has mended the cause sends SIGHUP.
+The oracle is the daemon's own local file, which gets every line. Must never judge by the daemon's
+counters alone.
 """
 
-import json
 import re
-import signal
-import time
+import socket
 
+from delivery import DAY_MS, Written, expect_outbox, launch, letters, refused, settle, start_daemon, \
+    walk, welcome
 from harness import Skip, expect, expect_true, now_ms, step_json
-from points import PointsFile, parse
 from processes import wait_until
+from safe import Certificates, SafeInflux, have_influx
 from servers import Influx, Victoria, find_program
-
-DAY_MS = 86_400_000
-
-
-class Written:
-    """The daemon's local file at this moment: every line, and the newest row of each key."""
-
-    def __init__(self, daemon):
-        self.lines = list(PointsFile(daemon.sections["output"]["file"]).lines())
-
-    def rows(self, measurement):
-        return list(dict(map(parse, self.of(measurement))).values())
-
-    def of(self, measurement):
-        return [line for line in self.lines if line.startswith(measurement + ",")]
-
-    def has_open_bouts(self):
-        return any(row["open"] for row in self.rows("gait_bout"))
 
 
 def influx_with(case, **changes):
@@ -47,84 +29,6 @@ def add_keys(influx, data="", http=""):
     text = influx.conf.read_text()
     influx.conf.write_text(text.replace("[data]", "[data]\n" + data)
                            .replace("[http]", "[http]\n" + http))
-
-
-def launch(case, broker, target, name="backstepd", **influxdb):
-    """A daemon that writes every line into a file of its own too."""
-    daemon = case.daemon(broker.uri, target, name=name, site=name,
-                         influxdb={"flush_ms": 100, **influxdb},
-                         output={"file": case.folder / f"{name}.lp"})
-    return daemon.start()
-
-
-def start_daemon(case, broker, target, name="backstepd", **influxdb):
-    daemon = launch(case, broker, target, name, **influxdb)
-    welcome(broker, daemon)
-    return daemon
-
-
-def welcome(broker, *daemons):
-    """Guests are welcome. Rows come every second, of steps that wait for nothing; of bouts too,
-    which end as soon as nobody walks."""
-    for daemon in daemons:
-        daemon.settings(broker, refresh_s=1, reorder_ms=0, stored_lateness_s=604_800,
-                        bout_min_steps=2, bout_gap_ms=500)
-
-
-def walk(broker, daemon, devices, seconds, every_s=0.25):
-    """Each device steps on with the values it has."""
-    seq = 0
-    with broker.client() as client:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            seq += 1
-            for device, values in devices.items():
-                client.publish(daemon.topic(f"device/{device}/steps"),
-                               step_json(1, seq, dir="B", **values))
-            time.sleep(every_s)
-    return seq
-
-
-def fresh_document(broker, daemon):
-    """Its document of this moment: it speaks whenever it has read its configuration again."""
-    before = daemon.log_text().count("read again")
-    daemon.child.signal(signal.SIGHUP)
-
-    def online():
-        daemon.expect_running()
-        return daemon.log_text().count("read again") > before and daemon.wait_online(broker)
-
-    return wait_until(online, 10, "backstepd is online again")
-
-
-def settle(broker, daemon):
-    """(a document with nothing waiting, the file that it is about): all bouts are over."""
-    def settled():
-        before = len(Written(daemon).lines)
-        document = fresh_document(broker, daemon)
-        written = Written(daemon)
-        return document["outbox"]["points"] == 0 and before == len(written.lines) \
-            and not written.has_open_bouts() and (document, written)
-
-    return wait_until(settled, 20, "all is delivered", pause=0.5)
-
-
-def expect_outbox(document, written, dead_letters=0, points_expired=0):
-    """Every line is delivered, or counted as what became of it."""
-    outbox = document["outbox"]
-    expect({name: outbox[name] for name in
-            ("points", "delivered", "dropped", "dead_letters", "points_expired")},
-           {"points": 0, "delivered": len(written.lines) - dead_letters - points_expired,
-            "dropped": 0, "dead_letters": dead_letters, "points_expired": points_expired},
-           f"the outbox of {len(written.lines)} lines; {document['influxdb']}")
-
-
-def letters(daemon):
-    path = daemon.state / "dead-letters.jsonl"
-    if not path.exists():
-        return []
-    expect(path.stat().st_mode & 0o777, 0o600, "mode of the dead letters")
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 GAIT = ("gait_window", "gait_bout")
@@ -190,12 +94,6 @@ def test_bad_lines(case):
     expect(len(said), 1, f"lines in the log about letters: {said}")
 
 
-def refused(broker, daemon, words):
-    document = daemon.service(broker)
-    found = document and document["influxdb"]
-    return found and found["state"] == "refused" and words in found["error"]
-
-
 def test_refusals(case):
     """What an operator can mend keeps everything; what came meanwhile follows, in order."""
     broker = case.broker()
@@ -203,7 +101,7 @@ def test_refusals(case):
     influx.write(*[f"gait_window,member=m{n} steps=1i {n}" for n in range(2)])
 
     def more_values():
-        influx.conf.write_text(influx.conf.read_text().replace("per-tag = 2", "per-tag = 100000"))
+        replace_key(influx, "per-tag = 2", "per-tag = 100000")
         influx.stop()
         influx.start()
 
@@ -232,6 +130,94 @@ def test_refusals(case):
     expect_rows(influx, Written(daemons["no-policy"]), policy="late")
     influx.database = "later"
     expect_rows(influx, Written(daemons["no-database"]))
+
+
+def test_too_many_series(case):
+    broker = case.broker()
+    influx = influx_with(case, data="max-series-per-database = 2\n")
+    daemon = start_daemon(case, broker, influx)
+    walk(broker, daemon, {f"pod-{n}": {} for n in range(5)}, 0.6)
+    wait_until(lambda: refused(broker, daemon, "max-series-per-database"), 20, "refused")
+    replace_key(influx, "max-series-per-database = 2", "max-series-per-database = 100000")
+    influx.stop()
+    influx.start()
+    document, written = settle(broker, daemon)
+    expect_outbox(document, written)
+    expect(letters(daemon), [], "dead letters")
+    expect_rows(influx, written)
+
+
+def replace_key(influx, before, after):
+    text = influx.conf.read_text()
+    expect_true(before in text, f"{before} in its configuration")
+    influx.conf.write_text(text.replace(before, after))
+
+
+def retrying(broker, daemon, words):
+    document = daemon.service(broker)
+    found = document and document["influxdb"]
+    return found and found["state"] == "retrying" and words in found["error"]
+
+
+def test_a_full_cache(case):
+    """500, until it is started with more memory: tried again by itself."""
+    broker, influx = case.broker(), influx_with(case, data="cache-max-memory-size = 300\n")
+    daemon = start_daemon(case, broker, influx)
+    walk(broker, daemon, {f"pod-{n}": {} for n in range(5)}, 0.6)
+    wait_until(lambda: retrying(broker, daemon, "HTTP 500: engine: cache-max-memory-size exceeded"),
+               20, "retrying")
+    replace_key(influx, "cache-max-memory-size = 300", "cache-max-memory-size = 100000000")
+    influx.stop()
+    influx.start()
+    wait_until(lambda: not row_differences(influx, Written(daemon)), 30, "delivered by itself")
+    document, written = settle(broker, daemon)
+    expect_outbox(document, written)
+
+
+def slow_upload(influx):
+    """A write that takes for ever: its head has come, its body does not."""
+    upload = socket.create_connection(("127.0.0.1", influx.port), timeout=10)
+    upload.sendall(f"POST /write?db={influx.database} HTTP/1.1\r\nHost: influx\r\n"
+                   "Content-Length: 1000000\r\n\r\nm f=1".encode())
+    return upload
+
+
+def test_overload(case):
+    """503 while others keep it busy."""
+    broker = case.broker()
+    influx = influx_with(case, http="max-concurrent-write-limit = 1\nmax-enqueued-write-limit = 1\n"
+                         'enqueued-write-timeout = "60s"\n')
+    daemon = start_daemon(case, broker, influx)
+    uploads = [slow_upload(influx) for _ in range(3)]
+    walk(broker, daemon, {f"pod-{n}": {} for n in range(5)}, 0.6)
+    wait_until(lambda: retrying(broker, daemon, "HTTP 503"), 20, "retrying")
+    for upload in uploads:
+        upload.close()
+    wait_until(lambda: not row_differences(influx, Written(daemon)), 30, "delivered by itself")
+    document, written = settle(broker, daemon)
+    expect_outbox(document, written)
+
+
+def test_no_right_to_write(case):
+    """403, until somebody grants it."""
+    if not have_influx():
+        raise Skip("influxd is not installed")
+    broker, known = case.broker(), Certificates(case.folder / "certificates")
+    influx = SafeInflux(case, known).start()
+    for text in ("CREATE USER reader WITH PASSWORD 'to read'",
+                 f'GRANT READ ON "{influx.database}" TO reader'):
+        influx.statement(text)
+    secret = case.folder / "influx-password"
+    secret.write_text("to read\n")
+    secret.chmod(0o600)
+    daemon = start_daemon(case, broker, influx, ca_file=influx.ca_file, username="reader",
+                          password_file=secret)
+    walk(broker, daemon, {f"pod-{n}": {} for n in range(3)}, 0.6)
+    wait_until(lambda: refused(broker, daemon, "HTTP 403"), 20, "refused")
+    influx.statement(f'GRANT ALL ON "{influx.database}" TO reader')
+    document, written = settle(broker, daemon)
+    expect_outbox(document, written)
+    expect_rows(influx, written)
 
 
 def test_older_than_is_kept(case):

@@ -47,6 +47,9 @@ struct bs_log_options {
      * flight. Appends still succeed until the segment's end. */
     uint64_t reserve_bytes;
     uint32_t sync_ms; /* 0: every append returns only after its sync */
+    /* How long nothing is appended after a sync failed for the second time within a minute, doubled
+     * with every further time, up to thirty times as long; 0: a second. */
+    uint32_t trial_ms;
     /* The tick of the record that is being appended; called with the append mutex held, must be
      * quick and must not call back. Monotone by contract (checked). */
     struct bs_tick_ms (*stamp)(void *context);
@@ -81,10 +84,11 @@ struct bs_log_condition {
     int error; /* errno of the failure, 0 if none */
 };
 
-/* Opens or creates. BS_BUSY where another process holds it; BS_IO, BS_NO_SPACE with ret_recovery's
- * message, BS_INVALID for sizes that cannot be or a segment of another version. Between segments
- * that were lost positions may jump. With `on_record` NULL the log may be opened for reading tests
- * the same way. */
+/* Opens or creates. BS_BUSY where another process holds it; with ret_recovery's message BS_IO and
+ * BS_NO_SPACE, which may pass by themselves, BS_REFUSED and BS_NOT_FOUND for a folder that we may
+ * not use or that cannot be, BS_INVALID for sizes that cannot be or a segment of another version.
+ * Between segments that were lost positions may jump. With `on_record` NULL the log may be opened
+ * for reading tests the same way. */
 enum bs_status bs_log_open(struct bs_log **ret, const struct bs_log_options *options,
                            struct bs_log_recovery *ret_recovery);
 
@@ -92,9 +96,10 @@ enum bs_status bs_log_open(struct bs_log **ret, const struct bs_log_options *opt
 void bs_log_close(struct bs_log *log);
 
 /* Appends one record, its body the parts (at most 8) one behind the other; stamps it. BS_FULL where
- * not even the reserve has room, BS_IO, BS_NO_SPACE where the record could not be made durable as
- * promised (with sync_ms 0 it may be read all the same), BS_INVALID where no segment could hold it.
- * ret_position (may be NULL) = where the record ends. Thread-safe. */
+ * max_bytes is reached and not even the reserve has room; BS_NO_SPACE, BS_IO where the disk has
+ * none for it or it could not be made durable as promised (with sync_ms 0 it may be read all the
+ * same); BS_INVALID where no segment could hold it. ret_position (may be NULL) = where the record
+ * ends. Thread-safe. */
 enum bs_status bs_log_append(struct bs_log *log, enum bs_record_type type, uint8_t flags,
                              const struct bs_slice *parts, size_t part_count,
                              uint64_t *ret_position);

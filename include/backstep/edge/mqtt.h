@@ -2,9 +2,9 @@
  * that is published.
  *
  * Three threads meet here. Paho's receive thread calls `on_message`, which must have stored the
- * message when it returns: the acknowledgement goes out behind it. The publisher thread owns every
- * MQTTAsync_* call: connecting, subscribing, publishing, leaving. The owner's thread only fills
- * slots and sets wishes, and never waits. */
+ * message when it returns true: the acknowledgement goes out behind it. The publisher thread owns
+ * every MQTTAsync_* call: connecting, subscribing, publishing, leaving. The owner's thread only
+ * fills slots and sets wishes, and never waits. */
 #ifndef BACKSTEP_EDGE_MQTT_H
 #define BACKSTEP_EDGE_MQTT_H
 
@@ -45,10 +45,11 @@ struct bs_mqtt_options {
     /* Nothing connects before bs_mqtt_connect, but slots can be filled. */
     bool start_held;
     uint64_t jitter_seed;
-    /* On Paho's thread, its lock held: stores the message, then returns; calls nothing of this
-     * header. May block as the last resort (a full log); every other Paho call, and so a hold or a
-     * stop, waits behind it. */
-    void (*on_message)(void *context, const struct bs_mqtt_message *message);
+    /* On Paho's thread, its lock held: stores the message, then returns true; calls nothing of this
+     * header. May block for a moment (a log that is being mended); every other Paho call, and so a
+     * hold or a stop, waits behind it. False: it could not be stored. Then the connection is cut
+     * before the acknowledgement, and the broker keeps the message and all behind it. */
+    bool (*on_message)(void *context, const struct bs_mqtt_message *message);
     /* What bs_mqtt_get_state tells has changed, but for last_message_ns. From the publisher
      * thread, no lock held. */
     void (*on_change)(void *context);
@@ -109,8 +110,10 @@ struct bs_mqtt_publication {
 };
 enum bs_status bs_mqtt_publish(struct bs_mqtt *mqtt, const struct bs_mqtt_publication *publication);
 
-/* Leaves the broker (after the slots that wait were sent, at most 2 s) with a normal DISCONNECT, so
- * that the session and its queue stay, and stays away until bs_mqtt_resume. */
+/* Leaves the session (after the slots that wait were sent, at most 2 s) with a normal DISCONNECT,
+ * so that it and its queue stay, until bs_mqtt_resume. Meanwhile what is put into slots goes out
+ * over a connection aside, as "{client_id}-aside": with the last will and without any subscription.
+ */
 void bs_mqtt_hold(struct bs_mqtt *mqtt);
 
 /* The first connection of a client that was started held; config_first as in the options. */
