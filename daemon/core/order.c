@@ -9,16 +9,13 @@
 #define WAITING_ROOM_FIRST 4u
 #define WAITING_ROOM_MAX   (BS_ORDER_WAITING_MAX + 1u)
 
-/* Before any event time, and far from overflow. */
-#define NOTHING_SEEN       (INT64_MIN / 2)
-
 struct bs_order *bs_order_new(void)
 {
     struct bs_order *o = calloc(1, sizeof *o);
     if (!o)
         return NULL;
     o->soonest_ms = INT64_MAX;
-    o->newest_ms = NOTHING_SEEN;
+    o->newest_ms = BS_ORDER_NOTHING_SEEN;
     return o;
 }
 
@@ -219,7 +216,7 @@ unsigned bs_order_waiting(const struct bs_order *o)
 void bs_order_restart(struct bs_order *o)
 {
     bs_check(o->count == 0);
-    o->newest_ms = NOTHING_SEEN;
+    o->newest_ms = BS_ORDER_NOTHING_SEEN;
     o->has_previous = false;
     o->passed.count = 0;
     if (o->stored)

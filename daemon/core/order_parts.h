@@ -1,12 +1,15 @@
 /* The order's insides, shared by its parts: order.c (life, waiting, passing), order_fuse.c (which
- * step an event joins, and what it brings), order_time.c (step times). */
+ * step an event joins, and what it brings), order_time.c (step times), order_snapshot.c. */
 #ifndef BACKSTEP_CORE_ORDER_PARTS_H
 #define BACKSTEP_CORE_ORDER_PARTS_H
 
 #include "backstep/core/birth.h"
 #include "backstep/core/order.h"
 
-#define BS_NO_TIME INT64_MIN
+#define BS_NO_TIME            INT64_MIN
+
+/* Before any event time, and far from overflow. */
+#define BS_ORDER_NOTHING_SEEN (INT64_MIN / 2)
 
 /* One event of a step, by its device's own clock. */
 struct bs_order_own {

@@ -27,7 +27,8 @@ static void carry_interval(struct bs_snapshot *s, struct bs_interval *i)
                                                   : i->phase == BS_PHASE_NONE));
 }
 
-/* Behind those that there are; it holds its drill from then on. */
+/* Behind those that there are, with the room for a deletion that every word leaves; it holds its
+ * drill from then on. */
 static void append_interval(struct bs_snapshot *s, struct bs_group_history *h,
                             const struct bs_interval *i)
 {
@@ -136,9 +137,6 @@ static void load_history(struct bs_snapshot *s, struct bs_sessions *sessions)
         return;
     }
     carry_history(s, h);
-    /* Room for a deletion, as after every word. */
-    if (!s->failed && bs_history_reserve(h) != BS_OK)
-        bs_snapshot_fail(s, BS_NO_MEMORY);
 }
 
 static void carry_histories(struct bs_snapshot *s, struct bs_sessions *sessions)

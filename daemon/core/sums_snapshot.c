@@ -5,7 +5,6 @@
 
 /* Times and lengths in halves: of a step at least one, and at most twice 3000 mm. */
 #define HALVES_MAX       6000
-#define LOST_MAX         4096
 
 /* So many steps make sums of 64 bits, and nobody walks them. */
 #define TOTALS_STEPS_MAX (UINT64_C(1) << 36)
@@ -71,7 +70,7 @@ static void code_totals(struct bs_snapshot *s, struct bs_totals *t, uint64_t ste
 {
     t->steps = bs_snapshot_u64(s, t->steps, steps_max);
     t->late = bs_snapshot_u64(s, t->late, t->steps);
-    t->lost = bs_snapshot_u64(s, t->lost, t->steps * LOST_MAX);
+    t->lost = bs_snapshot_u64(s, t->lost, t->steps * BS_SUMS_LOST_MAX);
     t->missed = bs_snapshot_u64(s, t->missed, t->steps);
     code_quantities(s, t);
     t->duration_sum = code_doubled(s, t->duration_sum, &t->step_time);
@@ -94,7 +93,7 @@ void bs_sample_snapshot(struct bs_snapshot *s, struct bs_sample *sample)
     sample->step_time_exact = bs_snapshot_flag(s, sample->step_time_exact);
     sample->missed = bs_snapshot_flag(s, sample->missed);
     sample->late = bs_snapshot_flag(s, sample->late);
-    sample->lost = bs_snapshot_u16(s, sample->lost, LOST_MAX);
+    sample->lost = bs_snapshot_u16(s, sample->lost, BS_SUMS_LOST_MAX);
 }
 
 /* Through the wide form: what is bounded by 65 535 steps fits the packed one. */

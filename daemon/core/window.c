@@ -19,10 +19,33 @@ enum bs_status bs_windows_new(struct bs_windows **ret, int64_t size_ms)
     return BS_OK;
 }
 
+struct bs_frame *bs_windows_make_frame(struct bs_windows *w, const struct bs_frame_key *key)
+{
+    struct bs_frame *f = calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    f->key = *key;
+    f->number = w->frames_made++;
+    struct bs_frame *added = f;
+    HASH_ADD(hh, w->frames, key, sizeof f->key, added);
+    if (!added) { /* uthash found no memory */
+        free(f);
+        return NULL;
+    }
+    return f;
+}
+
 void bs_windows_free_frame(struct bs_windows *w, struct bs_frame *f)
 {
     HASH_DELETE(hh, w->frames, f);
     free(f);
+}
+
+void bs_windows_await_frame(struct bs_windows *w, struct bs_frame *f)
+{
+    if (!f->ended)
+        bs_heap_push(&w->ends, f->key.end_ms, f);
+    bs_heap_push(&w->finals[f->key.stored], f->key.end_ms, f);
 }
 
 static void free_rows(struct bs_windows *w, uint32_t first)
@@ -148,38 +171,21 @@ static bool make_frame(struct bs_windows *w, const struct bs_window_place *place
 {
     if (!bs_heap_reserve(&w->ends) || !bs_heap_reserve(&w->finals[stored]))
         return false;
-    struct bs_frame *f = calloc(1, sizeof *f);
+    struct bs_frame_key key = {place->start_ms, place->end_ms, stored};
+    struct bs_frame *f = bs_windows_make_frame(w, &key);
     if (!f)
         return false;
-    f->key = (struct bs_frame_key){place->start_ms, place->end_ms, stored};
-    struct bs_frame *added = f;
-    HASH_ADD(hh, w->frames, key, sizeof f->key, added);
-    if (!added) { /* uthash found no memory */
-        free(f);
-        return false;
-    }
-    if (place->end_ms > w->now_wall)
-        bs_heap_push(&w->ends, place->end_ms, f);
-    bs_heap_push(&w->finals[stored], place->end_ms, f);
+    f->ended = place->end_ms <= w->now_wall;
+    bs_windows_await_frame(w, f);
     return true;
-}
-
-static bool joins_group(const struct bs_window_key *key)
-{
-    return key->tags->grouped && !key->stored;
-}
-
-static bool is_full(const struct bs_row *r)
-{
-    return r->sums.steps + r->held >= BS_SUMS_STEPS_MAX;
 }
 
 bool bs_windows_reserve(struct bs_windows *w, const struct bs_window_member *m,
                         const struct bs_window_key *key, const struct bs_window_place *place)
 {
     if (place->row)
-        return !is_full(bs_row_at(w, place->row)) || bs_rows_reserve(w, 1);
-    bool grouped = joins_group(key);
+        return !bs_row_is_full(bs_row_at(w, place->row)) || bs_rows_reserve(w, 1);
+    bool grouped = bs_window_joins_group(key);
     return bs_rows_member_has_room(w, m, key, place) && bs_rows_reserve(w, grouped ? 2 : 1) &&
            (!grouped || bs_groups_reserve(w)) &&
            (find_frame(w, place, key->stored) || make_frame(w, place, key->stored));
@@ -191,9 +197,16 @@ static uint32_t open_row(struct bs_windows *w, struct bs_window_member *m,
     struct bs_frame *f = find_frame(w, place, key->stored);
     bs_check(f);
     uint32_t index = bs_rows_open(w, m, key, f);
-    if (joins_group(key))
+    if (bs_window_joins_group(key))
         bs_groups_join(w, index);
     return index;
+}
+
+void bs_windows_hold_row(struct bs_windows *w, struct bs_row *r)
+{
+    w->overdue_ready -= r->frame->overdue && r->frame->held == 0;
+    r->held++;
+    r->frame->held++;
 }
 
 uint32_t bs_windows_hold(struct bs_windows *w, struct bs_window_member *m,
@@ -201,11 +214,9 @@ uint32_t bs_windows_hold(struct bs_windows *w, struct bs_window_member *m,
 {
     uint32_t index = place->row ? place->row : open_row(w, m, key, place);
     struct bs_row *r = bs_row_at(w, index);
-    if (is_full(r))
+    if (bs_row_is_full(r))
         bs_rows_set_aside(w, r);
-    w->overdue_ready -= r->frame->overdue && r->frame->held == 0;
-    r->held++;
-    r->frame->held++;
+    bs_windows_hold_row(w, r);
     m->recent = index;
     w->latest = key->time_ms > w->latest ? key->time_ms : w->latest;
     return index;

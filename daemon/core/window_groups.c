@@ -48,7 +48,7 @@ static uint32_t find_group(const struct bs_windows *w, const struct bs_tags *tag
     return i;
 }
 
-static uint32_t open_group(struct bs_windows *w, struct bs_tags *tags, struct bs_frame *f)
+uint32_t bs_groups_open(struct bs_windows *w, struct bs_tags *tags, struct bs_frame *f)
 {
     uint32_t index = bs_rows_take(w);
     struct bs_row *group = bs_row_at(w, index);
@@ -67,7 +67,7 @@ void bs_groups_join(struct bs_windows *w, uint32_t index)
     struct bs_row *r = bs_row_at(w, index);
     r->in_group = find_group(w, r->tags, r->frame);
     if (!r->in_group)
-        r->in_group = open_group(w, r->tags, r->frame);
+        r->in_group = bs_groups_open(w, r->tags, r->frame);
     struct bs_row *group = bs_row_at(w, r->in_group);
     r->next_in_group = group->group.first;
     group->group.first = index;
@@ -144,7 +144,7 @@ static uint32_t find_row(struct bs_windows *w, struct bs_tags *tags, int64_t tim
         return 0;
     uint32_t row = find_group(w, tags, f);
     if (!row && bs_rows_reserve(w, 1))
-        row = open_group(w, tags, f);
+        row = bs_groups_open(w, tags, f);
     return row;
 }
 
@@ -172,8 +172,7 @@ void bs_windows_count_slip(struct bs_windows *w, const struct bs_window_member *
     touch(w, row, now);
 }
 
-/* NULL where there is no memory for it. */
-static struct bs_group_retention *add_retention(struct bs_windows *w, uint32_t row)
+struct bs_group_retention *bs_groups_make_retention(struct bs_windows *w, uint32_t row)
 {
     struct bs_row *group = bs_row_at(w, row);
     if (group->group.retention_count == w->largest_retentions) {
@@ -184,9 +183,19 @@ static struct bs_group_retention *add_retention(struct bs_windows *w, uint32_t r
     struct bs_group_retention *r = malloc(sizeof *r);
     if (!r)
         return NULL;
-    *r = (struct bs_group_retention){.next = group->group.retentions, .row = row};
-    group->group.retentions = r;
+    *r = (struct bs_group_retention){.row = row};
     group->group.retention_count++;
+    return r;
+}
+
+/* NULL where there is no memory for it. */
+static struct bs_group_retention *add_retention(struct bs_windows *w, uint32_t row)
+{
+    struct bs_group_retention *r = bs_groups_make_retention(w, row);
+    if (!r)
+        return NULL;
+    r->next = bs_row_at(w, row)->group.retentions;
+    bs_row_at(w, row)->group.retentions = r;
     return r;
 }
 

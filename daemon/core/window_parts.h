@@ -1,6 +1,6 @@
 /* The windows' insides, shared by their parts: window.c (life, time, adding), window_rows.c (rows:
  * memory, look-up, opening and closing), window_groups.c (group rows), window_write.c (writing,
- * deadlines). */
+ * deadlines), window_snapshot.c. */
 #ifndef BACKSTEP_CORE_WINDOW_PARTS_H
 #define BACKSTEP_CORE_WINDOW_PARTS_H
 
@@ -24,7 +24,9 @@ struct bs_frame {
     struct bs_frame_key key;
     uint32_t first_row, first_group; /* newest first */
     uint32_t held;                   /* steps that are still to be added */
+    bool ended;                      /* its end has come */
     bool overdue;                    /* its time to be final has come */
+    uint64_t number;                 /* in the order in which they were made */
     struct bs_frame *next_overdue;
     UT_hash_handle hh;
 };
@@ -73,7 +75,8 @@ struct bs_windows {
     int64_t now_wall;
     int64_t latest; /* event time among all that was accepted */
     struct bs_frame *frames;
-    struct bs_heap ends, finals[2]; /* by end */
+    uint64_t frames_made;
+    struct bs_heap ends, finals[2]; /* by end; of equal ends as they were made */
     struct bs_frame *overdue;       /* newest first; out of the heaps */
     uint32_t overdue_ready;         /* of them, those that nothing holds open any more */
     struct bs_row *chunks[BS_ROWS_CHUNKS];
@@ -108,13 +111,29 @@ static inline bool bs_row_is_empty(const struct bs_row *r)
     return r->sums.steps == 0 && !r->more;
 }
 
+static inline bool bs_row_is_full(const struct bs_row *r)
+{
+    return r->sums.steps + r->held >= BS_SUMS_STEPS_MAX;
+}
+
+static inline bool bs_window_joins_group(const struct bs_window_key *key)
+{
+    return key->tags->grouped && !key->stored;
+}
+
 /* window.c. */
 
 /* Windows that end at or before it stay final, whatever the lateness. */
 void bs_windows_keep_final(struct bs_windows *w, int64_t end_ms, bool stored);
+/* A new one, without rows; NULL where memory is out. */
+struct bs_frame *bs_windows_make_frame(struct bs_windows *w, const struct bs_frame_key *key);
 void bs_windows_free_frame(struct bs_windows *w, struct bs_frame *f);
+/* Puts it into the heaps, which have room: where its end has not come into both. */
+void bs_windows_await_frame(struct bs_windows *w, struct bs_frame *f);
 /* The window's frame; NULL: none is open. */
 struct bs_frame *bs_windows_find_frame(struct bs_windows *w, const struct bs_frame_key *key);
+/* A step more is to be added to it, which is not full. */
+void bs_windows_hold_row(struct bs_windows *w, struct bs_row *r);
 
 /* window_rows.c. */
 
@@ -137,6 +156,8 @@ struct bs_window_place bs_rows_find(const struct bs_windows *w, const struct bs_
                                     const struct bs_window_key *key, struct bs_tile tile);
 uint32_t bs_rows_open(struct bs_windows *w, struct bs_window_member *m,
                       const struct bs_window_key *key, struct bs_frame *f);
+/* It becomes the last one of its member's. */
+void bs_rows_move_last(struct bs_windows *w, uint32_t index);
 /* A row's sums are full: they move to a row of their own behind it, and it begins again. */
 void bs_rows_set_aside(struct bs_windows *w, struct bs_row *r);
 
@@ -144,9 +165,14 @@ void bs_rows_set_aside(struct bs_windows *w, struct bs_row *r);
 
 /* Makes sure that one more row can join any group. */
 bool bs_groups_reserve(struct bs_windows *w);
+/* A group's row; room for it was reserved, and there is none of these tags in that window yet. */
+uint32_t bs_groups_open(struct bs_windows *w, struct bs_tags *tags, struct bs_frame *f);
 /* Puts a new row of a member, with its frame, into its group's row; opens that where it is the
  * first. Rows for both were reserved. */
 void bs_groups_join(struct bs_windows *w, uint32_t index);
+/* A retention that the row will have one more of, to be linked into it; NULL where memory is out.
+ */
+struct bs_group_retention *bs_groups_make_retention(struct bs_windows *w, uint32_t row);
 /* Frees what a group row that closes holds. */
 void bs_groups_fini(struct bs_row *group);
 /* The group's row as a line; empty where it must not be written. */

@@ -131,11 +131,12 @@ static bool is_in_window(const struct bs_row *r, struct bs_tile tile, bool store
            (r->frame->key.stored != 0) == stored;
 }
 
-static bool is_row(const struct bs_windows *w, uint32_t index, const struct bs_window_key *key,
-                   struct bs_tile tile)
+/* Tags are one member's, but who forged a snapshot may have given them to two. */
+static bool is_row(const struct bs_windows *w, uint32_t index, const struct bs_window_member *m,
+                   const struct bs_window_key *key, struct bs_tile tile)
 {
     const struct bs_row *r = bs_row_at(w, index);
-    return r->tags == key->tags && r->direction == key->direction &&
+    return r->tags == key->tags && r->member == m && r->direction == key->direction &&
            is_in_window(r, tile, key->stored);
 }
 
@@ -143,13 +144,13 @@ struct bs_window_place bs_rows_find(const struct bs_windows *w, const struct bs_
                                     const struct bs_window_key *key, struct bs_tile tile)
 {
     struct bs_window_place place = {tile.start_ms, tile.start_ms + tile.size_ms, m->recent};
-    if (place.row && is_row(w, place.row, key, tile))
+    if (place.row && is_row(w, place.row, m, key, tile))
         return place;
     place.row = 0;
     if (!m->last)
         return place;
     place.row = *bucket(w, m->serial, key->direction, key->stored, tile.start_ms);
-    while (place.row && !is_row(w, place.row, key, tile))
+    while (place.row && !is_row(w, place.row, m, key, tile))
         place.row = bs_row_at(w, place.row)->next_in_bucket;
     return place;
 }
@@ -232,6 +233,14 @@ uint32_t bs_rows_open(struct bs_windows *w, struct bs_window_member *m,
     m->rows[key->stored]++;
     bs_rows_enter(w, index);
     return index;
+}
+
+void bs_rows_move_last(struct bs_windows *w, uint32_t index)
+{
+    struct bs_row *r = bs_row_at(w, index);
+    unlink_from_member(w, r);
+    r->next_of_member = 0;
+    link_to_member(w, r->member, index);
 }
 
 static void leave_member(struct bs_windows *w, uint32_t index)

@@ -140,9 +140,9 @@ static void write_dirty(struct bs_windows *w, uint32_t first, const struct bs_ef
             write_row(w, bs_row_at(w, i), false, effects);
 }
 
-static void write_at_end(struct bs_windows *w, const struct bs_frame *f,
-                         const struct bs_effects *effects)
+static void write_at_end(struct bs_windows *w, struct bs_frame *f, const struct bs_effects *effects)
 {
+    f->ended = true;
     write_dirty(w, f->first_group, effects);
     write_dirty(w, f->first_row, effects);
 }

@@ -61,13 +61,14 @@ static const struct bs_conf_setting settings[] = {
     TEXT(journal, directory, PATH, ".", "Where the logs are; created where absent."),
     NUMBER(journal, segment_mb, 1, 1024, "64", "The size of one file of the intake log."),
     NUMBER(journal, max_mb, 3, MB_MAX, "2048",
-           "The size of the intake log; at least three segments. Nothing leaves it yet: when it is "
-           "full, the daemon leaves the broker and says so."),
+           "The size of the intake log; at least three segments. What the older of two snapshots "
+           "knows leaves it; when it is full all the same, the daemon leaves the broker and says "
+           "so."),
     NUMBER(journal, sync_ms, 0, 10000, "200",
            "What a power cut may cost at most; 0: each message is on the disk before it is "
            "acknowledged."),
     NUMBER(journal, snapshot_s, 1, 86400, "60",
-           "How often the state is saved; without effect yet."),
+           "How often the state is saved, if it has changed; sooner where 64 MiB have come."),
 
     TEXT(influxdb, url, URL, NULL, "The database: http:// or https://, host and port."),
     WORD(influxdb, api, api, CHOICE, apis, "v1", "Its interface: v1, v2 or v3."),

@@ -290,6 +290,7 @@ void bs_mqtt_get_state(struct bs_mqtt *mqtt, struct bs_mqtt_state *ret)
 {
     pthread_mutex_lock(&mqtt->lock);
     *ret = mqtt->state;
+    ret->patient = mqtt->slots.patient_count;
     pthread_mutex_unlock(&mqtt->lock);
     ret->last_message_ns = atomic_load_explicit(&mqtt->last_message_ns, memory_order_relaxed);
 }

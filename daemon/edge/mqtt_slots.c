@@ -34,6 +34,7 @@ static void dequeue(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
 static void forget(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
 {
     bs_check(!slot->queued);
+    slots->patient_count -= slot->patient;
     HASH_DEL(slots->by_topic, slot); /* NOLINT: it is in the table */
     free_slot(slot);
 }
@@ -86,6 +87,7 @@ static enum bs_status add_slot(struct bs_mqtt_slots *slots, const struct bs_mqtt
     }
     DL_APPEND(slot->contents, content);
     slot->patient = p->patient;
+    slots->patient_count += slot->patient;
     enqueue(slots, slot);
     return BS_OK;
 }

@@ -46,6 +46,7 @@ struct bs_mqtt_slots {
     struct bs_mqtt_slot *by_topic;
     struct bs_mqtt_slot *queues[2]; /* the patient ones' second; each first come, first out */
     size_t flying_count;
+    size_t patient_count; /* slots, waiting or flying */
     size_t in_turn_bytes; /* of the contents that are not the first of their slot */
 };
 

@@ -158,7 +158,9 @@ enum bs_status bs_fold_init(struct bs_fold *f)
 {
     bs_buffer_init(&f->chunk, BS_FOLD_CHUNK_BYTES);
     f->backlog_end = &f->backlog;
-    bs_log_seek(f->intake, bs_log_first(f->intake));
+    if (f->folded < bs_log_first(f->intake))
+        f->folded = bs_log_first(f->intake);
+    bs_log_seek(f->intake, f->folded);
     return find_last_row(f);
 }
 

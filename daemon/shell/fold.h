@@ -27,6 +27,12 @@ struct bs_fold {
     bool (*skip_open_rows)(void *context);
     void (*publish)(void *context, const struct bs_publication *publication);
     void *context;
+    /* Where the engine's state came of a snapshot, as that says; else all zero. */
+    uint64_t folded; /* intake position behind the last record; from here on it is read */
+    struct bs_tick_ms folded_tick;
+    struct bs_start_body start; /* the last start record, where there was one */
+    struct bs_tick_ms start_tick;
+    bool has_start;
 
     struct bs_record record; /* the one being folded */
     uint32_t part;           /* chunks it has made so far */
@@ -38,17 +44,11 @@ struct bs_fold {
     uint32_t last_part;
     struct bs_fold_backlog *backlog, **backlog_end; /* chunks the outbox did not take */
     enum bs_status trouble;                         /* why it did not */
-    uint64_t folded;                                /* intake position behind the last record */
-    struct bs_tick_ms folded_tick;
     uint64_t damaged; /* records whose body was not what their type demands */
-
-    struct bs_start_body start; /* the last start record, where there was one */
-    struct bs_tick_ms start_tick;
-    bool has_start;
 };
 
-/* Fill in the first block of members before. Finds the outbox's last row and cuts away rows whose
- * intake record is not there any more (a power loss took it). */
+/* Fill in the first two blocks of members before. Finds the outbox's last row and cuts away rows
+ * whose intake record is not there any more (a power loss took it). */
 enum bs_status bs_fold_init(struct bs_fold *f);
 void bs_fold_fini(struct bs_fold *f);
 

@@ -54,12 +54,11 @@ static void close_handles(struct bs_runtime *rt)
         uv_close((uv_handle_t *)&rt->signals[i], NULL);
 }
 
-/* Stopping: leave the broker, fold to the head, deliver for a while, close. */
+/* Stopping: leave the broker, fold to the head, deliver for a while, take a snapshot, close. */
 
 static void on_delivered(void *context)
 {
-    struct bs_runtime *rt = context;
-    uv_stop(&rt->loop);
+    bs_runtime_end_with_snapshot(context);
 }
 
 void bs_runtime_stop(struct bs_runtime *rt)
@@ -70,6 +69,8 @@ void bs_runtime_stop(struct bs_runtime *rt)
     bs_notify_stopping();
     bs_report(BS_LOG_INFO, "stopping");
     bs_runtime_tell(rt, "offline");
+    bs_runtime_link_leave(rt);
+    bs_runtime_note_answered(rt);
     bs_runtime_link_stop(rt);
     while (rt->outlet && bs_fold_next(&rt->fold))
         ;
@@ -100,6 +101,8 @@ static void take_down(struct bs_runtime *rt)
     bs_runtime_link_stop(rt);
     if (rt->outlet)
         bs_outlet_free(rt->outlet);
+    if (rt->snapshots.files)
+        bs_snapshot_files_close(rt->snapshots.files);
     bs_fold_fini(&rt->fold);
     bs_engine_free(rt->engine);
     if (rt->outbox)
@@ -120,6 +123,12 @@ static void take_down(struct bs_runtime *rt)
     bs_conf_fini(rt->conf);
 }
 
+static void on_given_up(void *context)
+{
+    struct bs_runtime *rt = context;
+    uv_stop(&rt->loop);
+}
+
 /* A start that failed half-way ends as a stop does, so that every handle is closed. */
 static void give_up(struct bs_runtime *rt)
 {
@@ -127,7 +136,7 @@ static void give_up(struct bs_runtime *rt)
     bs_runtime_link_stop(rt);
     if (!rt->outlet)
         return;
-    bs_outlet_finish(rt->outlet, 0, on_delivered, rt);
+    bs_outlet_finish(rt->outlet, 0, on_given_up, rt);
     uv_run(&rt->loop, UV_RUN_DEFAULT);
 }
 

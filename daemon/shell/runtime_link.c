@@ -183,7 +183,8 @@ static const char *trouble_words(enum bs_log_trouble trouble)
     case BS_LOG_WELL:
         return "well";
     case BS_LOG_AT_BOUND:
-        return "is full: its bound (max_mb) is reached; it takes a larger one and a restart";
+        return "is full: its bound (max_mb) is reached, and it waits for snapshots that let the "
+               "oldest go";
     case BS_LOG_DISK_FULL:
         return "has no room for another segment";
     case BS_LOG_IO_ERROR:
@@ -203,6 +204,11 @@ static void find_reason(struct bs_runtime *rt, char *ret, size_t bytes)
     else if (rt->fold.backlog)
         snprintf(ret, bytes, "the outbox in %.150s takes no rows: %s", rt->conf->journal.directory,
                  bs_status_text(rt->fold.trouble));
+    else if (rt->snapshots.trouble != BS_OK)
+        snprintf(ret, bytes, "no snapshot can be written in %.150s: %s",
+                 rt->conf->journal.directory,
+                 rt->snapshots.error ? strerror(rt->snapshots.error)
+                                     : bs_status_text(rt->snapshots.trouble));
 }
 
 static void follow_conditions(struct bs_runtime *rt)

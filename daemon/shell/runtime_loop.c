@@ -68,6 +68,12 @@ static void arrange_next_turn(struct bs_runtime *rt, enum turn_end end)
     arm_deadline(rt);
 }
 
+void bs_runtime_note_turn(struct bs_runtime *rt, uint64_t began_ns)
+{
+    uint64_t took = bs_clock_mono().ns - began_ns;
+    rt->slowest_turn_ns = took > rt->slowest_turn_ns ? took : rt->slowest_turn_ns;
+}
+
 void bs_runtime_turn(struct bs_runtime *rt)
 {
     if (rt->reload != BS_RELOAD_NONE || atomic_load(&rt->stopping))
@@ -80,8 +86,7 @@ void bs_runtime_turn(struct bs_runtime *rt)
     if (rt->fold.trouble != trouble)
         bs_runtime_look_around(rt);
     arrange_next_turn(rt, end);
-    uint64_t took = bs_clock_mono().ns - began;
-    rt->slowest_turn_ns = took > rt->slowest_turn_ns ? took : rt->slowest_turn_ns;
+    bs_runtime_note_turn(rt, began);
 }
 
 static void on_deadline(struct bs_runtime *rt)
@@ -127,6 +132,9 @@ void bs_runtime_on_timer(uv_timer_t *timer)
         break;
     case BS_TIMER_DOCUMENTS:
         bs_runtime_look_for_documents(rt);
+        break;
+    case BS_TIMER_SNAPSHOT:
+        bs_runtime_look_at_snapshots(rt);
         break;
     case BS_TIMER_WATCHDOG:
         bs_runtime_watchdog(rt);

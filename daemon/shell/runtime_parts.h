@@ -1,7 +1,8 @@
 /* The runtime's insides, shared by its parts: runtime.c (life), runtime_start.c (up to the first
  * connection), runtime_loop.c (records and deadlines), runtime_link.c (the broker),
  * runtime_publish.c (what goes to it), runtime_documents.c (its documents), runtime_beat.c (what
- * happens every ten seconds), runtime_reload.c (the configuration read again). */
+ * happens every ten seconds), runtime_reload.c (the configuration read again), runtime_snapshots.c
+ * (the state on the disk). */
 #ifndef BACKSTEP_SHELL_RUNTIME_PARTS_H
 #define BACKSTEP_SHELL_RUNTIME_PARTS_H
 
@@ -14,6 +15,7 @@
 #include "backstep/edge/conf.h"
 #include "backstep/edge/log.h"
 #include "backstep/edge/mqtt.h"
+#include "backstep/edge/snapshot_file.h"
 #include "fold.h"
 #include "outlet.h"
 #include "silence.h"
@@ -29,6 +31,7 @@ enum {
     BS_TIMER_BEAT,
     BS_TIMER_WATCHDOG,
     BS_TIMER_DOCUMENTS,
+    BS_TIMER_SNAPSHOT,
     BS_TIMER_COUNT,
 };
 
@@ -45,6 +48,18 @@ enum bs_publication_sort {
 };
 
 enum bs_reload { BS_RELOAD_NONE, BS_RELOAD_CLOSING, BS_RELOAD_READY };
+
+struct bs_runtime_snapshots {
+    struct bs_snapshot_files *files;
+    uint64_t newest; /* intake position of the newest that is kept; 0: none is */
+    bool under_way, committed;
+    uint64_t intake, outbox; /* what the one under way knows of the logs */
+    uint64_t begun_ns, again_ns;
+    enum bs_status trouble; /* of the last one */
+    int error;
+    bool answered;       /* at the end: the broker had all answers */
+    uint64_t give_up_ns; /* the last one waits no longer for the logs' syncs */
+};
 
 struct bs_runtime {
     struct bs_conf *conf, fresh; /* fresh: read again, not in force yet */
@@ -63,6 +78,7 @@ struct bs_runtime {
     struct bs_fold fold;
     struct bs_outlet *outlet;
     struct bs_mqtt *mqtt;
+    struct bs_runtime_snapshots snapshots;
 
     atomic_bool stopping;    /* read by the broker's thread too */
     atomic_bool look_around; /* a condition or the broker's state has changed */
@@ -123,6 +139,9 @@ void bs_runtime_finish_reload(struct bs_runtime *rt);
 /* Folds what is there, for at most 10 ms, and arranges to be called again. */
 void bs_runtime_turn(struct bs_runtime *rt);
 
+/* What the loop did since then was a turn of it, too. */
+void bs_runtime_note_turn(struct bs_runtime *rt, uint64_t began_ns);
+
 void bs_runtime_on_wake(uv_async_t *wake);
 void bs_runtime_on_busy(uv_idle_t *busy);
 void bs_runtime_on_timer(uv_timer_t *timer);
@@ -140,6 +159,24 @@ void bs_runtime_link_stop(struct bs_runtime *rt);
 
 /* Follows the conditions of logs and broker: stalls, resumes, reports changes. */
 void bs_runtime_look_around(struct bs_runtime *rt);
+
+/* runtime_snapshots.c */
+
+enum bs_status bs_runtime_open_snapshots(struct bs_runtime *rt);
+
+/* Makes the engine: of the newest snapshot that can be used, else a new one. What the fold needs to
+ * go on from there is in rt->fold. */
+enum bs_status bs_runtime_restore(struct bs_runtime *rt);
+
+/* The log is folded: from now on they are taken. */
+void bs_runtime_start_snapshots(struct bs_runtime *rt);
+
+/* Takes one where it is due, or lets the one under way have its name. */
+void bs_runtime_look_at_snapshots(struct bs_runtime *rt);
+
+/* At a stop: before the client goes; then, when all else is done, takes one and ends the loop. */
+void bs_runtime_note_answered(struct bs_runtime *rt);
+void bs_runtime_end_with_snapshot(struct bs_runtime *rt);
 
 /* runtime_publish.c */
 

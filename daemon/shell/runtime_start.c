@@ -1,5 +1,6 @@
-/* The start: open the logs, fold what stands in them, set the clock, go live. Must never count
- * before the intake is folded, nor read a clock for the engine while it is. */
+/* The start: open the logs, take up the newest snapshot, fold what stands in them, set the clock,
+ * go live. Must never count before the intake is folded, nor read a clock for the engine while it
+ * is. */
 #include "runtime.h"
 #include "runtime_parts.h"
 
@@ -115,9 +116,10 @@ static void on_outlet_change(void *context)
 
 static int start_fold(struct bs_runtime *rt)
 {
-    struct bs_engine_options engine = {.topic_root = bs_slice_text(rt->conf->mqtt.topic_root),
-                                       .site = bs_slice_text(rt->conf->site.id)};
-    enum bs_status status = bs_engine_new(&rt->engine, &engine);
+    enum bs_status status = bs_runtime_open_snapshots(rt);
+    if (status != BS_OK)
+        return BS_EXIT_CONFIG;
+    status = bs_runtime_restore(rt);
     rt->fold.engine = rt->engine;
     rt->fold.intake = rt->intake;
     rt->fold.outbox = rt->outbox;
@@ -168,7 +170,7 @@ static bool fold_next(struct bs_runtime *rt)
  * slots. Long work says how far it is. */
 static int fold_the_log(struct bs_runtime *rt)
 {
-    uint64_t first = bs_log_first(rt->intake), head = bs_log_head(rt->intake), count = 0;
+    uint64_t first = rt->fold.folded, head = bs_log_head(rt->intake), count = 0;
     uint64_t began = bs_clock_mono().ns;
     while (fold_next(rt)) {
         if (++count % PROGRESS_RECORDS == 0 && head > first) {
@@ -210,6 +212,7 @@ static void go_live(struct bs_runtime *rt, struct bs_tick_ms last_tick)
         bs_report(BS_LOG_WARNING, "this start is not in the log: %s", bs_status_text(status));
 
     rt->live = true;
+    bs_runtime_start_snapshots(rt);
     const struct bs_books *books = bs_engine_books(rt->engine);
     memcpy(rt->reported_rejects, books->messages_rejected, sizeof books->messages_rejected);
     memcpy(rt->reported_rejects + BS_MESSAGE_REASON_COUNT, books->steps_rejected,
@@ -226,6 +229,10 @@ int bs_runtime_set_up(struct bs_runtime *rt)
     bs_clock_hold(&rt->clock, last_tick);
     if (status == BS_EXIT_OK)
         status = start_fold(rt);
+    if (rt->fold.folded_tick.ms > last_tick.ms) {
+        last_tick = rt->fold.folded_tick;
+        bs_clock_hold(&rt->clock, last_tick);
+    }
     if (status == BS_EXIT_OK)
         status = bs_runtime_start_outlet(rt);
     if (status != BS_EXIT_OK)

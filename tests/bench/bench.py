@@ -1,5 +1,5 @@
 """Measures backstep and prints one table and one JSON file: cost of a message, of a step and of a
-document, memory, latency of rows and of notices, restart.
+document, memory, latency of rows and of notices, restart, snapshots.
 
   bench.py --build FOLDER [--quick] [--only LETTERS]   measure; exits 0 where all could be measured
   bench.py --build FOLDER --check                      hold the counts against baseline.json
@@ -23,6 +23,7 @@ import counts
 import feedback
 import latency
 import restart
+import snapshots
 import subscribers
 from harness import Skip
 from processes import Failure, end_by_exception  # noqa: E402
@@ -127,6 +128,19 @@ def add_restart(table, build, quick):
     table.add("f   where no row is in the outbox yet", run["rows_too_s"], "s")
 
 
+def add_snapshots(table, build, quick):
+    """(s)"""
+    run = snapshots.measure(build, 25 if quick else 65)
+    who = f"{run['members']} members"
+    table.add(f"s restart with a snapshot of {who}", run["restart_s"], "s", 1, **run)
+    table.add("s   of it reading the snapshot", run["of_it_restoring_s"], "s")
+    table.add("s   where the log is folded instead", run["folding_s"], "s")
+    table.add("s size of the snapshot", run["snapshot_bytes"], "B")
+    table.add(f"s longest turn while snapshots are taken, {run['steps_per_s']} steps/s",
+              run["longest_turn_ms"], "ms", 5)
+    table.add("s   where none is", run["longest_turn_without_ms"], "ms")
+
+
 def add_changes(table, build, quick):
     """(g)"""
     run = changes.measure(build, 10 if quick else 30, 1 if quick else 3)
@@ -152,7 +166,7 @@ def add_feedback(table, build, quick):
 
 
 PARTS = {"a": add_messages, "b": add_folds, "c": add_memory, "e": add_latency, "f": add_restart,
-         "g": add_changes, "h": add_feedback}
+         "g": add_changes, "h": add_feedback, "s": add_snapshots}
 
 
 def load_average():
@@ -189,7 +203,7 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true", help="a short run, rougher figures")
     parser.add_argument("--only", metavar="LETTERS", default="".join(PARTS),
                         help="some parts only: a messages, b fold, c memory, e latency, f restart, "
-                             "g changes, h feedback")
+                             "g changes, h feedback, s snapshots")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true",
                       help="compare instruction counts with the recorded ones, within 5 %%")

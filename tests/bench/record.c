@@ -1,7 +1,7 @@
-/* Leaves an intake log as a daemon would have written it while 1000 devices walked: binary batches
- * of 20 and a tick every 100 ms, ending now.
+/* Leaves an intake log as a daemon would have written it while so many devices (1000) walked:
+ * binary batches of 20 and a tick every 100 ms, ending now.
  *
- *   record DIRECTORY STEPS */
+ *   record DIRECTORY STEPS [DEVICES] */
 #include "backstep/base/check.h"
 #include "backstep/edge/clock.h"
 #include "backstep/edge/log.h"
@@ -60,8 +60,8 @@ int main(int argc, char **argv)
     struct bs_tick_ms tick = {0};
     struct bs_log_recovery found;
     struct bs_log *log;
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s DIRECTORY STEPS\n", argv[0]);
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: %s DIRECTORY STEPS [DEVICES]\n", argv[0]);
         return 64;
     }
     struct bs_log_options options = {.directory = argv[1],
@@ -78,9 +78,11 @@ int main(int argc, char **argv)
         return 1;
     }
     uint64_t steps = strtoull(argv[2], NULL, 10);
-    uint64_t seconds = (steps / DEVICES / WALK_BATCH + 2) * WALK_BATCH * WALK_STEP_MS / 1000;
+    unsigned devices = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : DEVICES;
+    bs_check(devices > 0);
+    uint64_t seconds = (steps / devices / WALK_BATCH + 2) * WALK_BATCH * WALK_STEP_MS / 1000;
     struct walk w;
-    walk_init(&w, WALK_BINARY, WALK_GUESTS, DEVICES, bs_clock_wall().ms - (int64_t)seconds * 1000);
+    walk_init(&w, WALK_BINARY, WALK_GUESTS, devices, bs_clock_wall().ms - (int64_t)seconds * 1000);
     for (walk_add_head(&w); w.steps < steps; walk_add_message(&w))
         append_walk(log, &tick, &w);
     append_walk(log, &tick, &w);

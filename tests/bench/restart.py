@@ -16,7 +16,9 @@ FOLDED = re.compile(r"folded (\d+) records of the log in ([\d.]+) s")
 
 
 def fold_seconds(scene, build, state, steps, start):
-    """The start-th start on that state, from 1: (seconds, records)."""
+    """The start-th start on that state, from 1, without a snapshot: (seconds, records)."""
+    for snapshot in state.glob("snapshot-*"):
+        snapshot.unlink()
     name = f"backstepd-{start}"
     with Feed(build, messages=1, site="gym") as feed:
         conf = scene.folder / f"{name}.conf"

@@ -1,12 +1,14 @@
 /* A whole sequence of records through the fold: whatever comes, the books balance, a deadline that
  * was fired is over, and the same records give the same effects, byte for byte, whatever the seed
- * of the tables.
+ * of the tables, and however often the engine was replaced by what its snapshot gives.
  *
  * Eight bytes a command: what, and seven that say more of it. */
 #include "backstep/base/check.h"
 #include "backstep/base/hash.h"
 #include "backstep/core/engine.h"
 #include "backstep/core/step.h"
+
+#include "../unit/engine_again.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define BEGIN_MS INT64_C(1795716000000)
 #define COMMAND  8
-#define ENGINES  2 /* with tables of different seeds */
+#define ENGINES  2 /* with tables of different seeds; snapshots are taken of the last */
+
+static const struct bs_engine_options options = {BS_SLICE("backstep/v1"), BS_SLICE("gym")};
 
 struct world {
     struct bs_engine *engines[ENGINES];
@@ -60,7 +64,6 @@ static void start(struct world *w)
 {
     *w = (struct world){.tick = BEGIN_MS};
     for (int i = 0; i < ENGINES; i++) {
-        struct bs_engine_options options = {BS_SLICE("backstep/v1"), BS_SLICE("gym")};
         bs_check(bs_engine_new(&w->engines[i], &options) == BS_OK);
         uint8_t bytes[BS_START_BODY_BYTES];
         struct bs_start_body body = {.hash_seed = (uint64_t)i * 77};
@@ -199,6 +202,8 @@ static void set_clock(struct world *w, const uint8_t *c)
 
 static void take_command(struct world *w, const uint8_t *c)
 {
+    if (c[0] & 16)
+        engine_again(&w->engines[ENGINES - 1], &options);
     switch (c[0] % 16) {
     case 0:
         configure(w, c);

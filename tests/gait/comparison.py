@@ -31,13 +31,17 @@ class Fold:
         self.rows, self.open, self.notices, self.books = {}, set(), [], {}
 
 
-def run_script(program, lines, seed=7):
-    """What the engine says to a script."""
-    done = subprocess.run([program, "--seed", str(seed)], input="\n".join(lines) + "\n", text=True,
-                          capture_output=True, check=False)
+def fold_text(program, lines, seed=7, *options):
+    """What the engine says to a script, as it stands."""
+    done = subprocess.run([program, "--seed", str(seed), *options], input="\n".join(lines) + "\n",
+                          text=True, capture_output=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr.strip()}")
-    return read_fold(done.stdout)
+    return done.stdout
+
+
+def run_script(program, lines, seed=7):
+    return read_fold(fold_text(program, lines, seed))
 
 
 def read_fold(text):

@@ -2,7 +2,9 @@
  * gait is held against. Time passes as the daemon lets it: a tick record at each deadline.
  * Must never judge what comes out, nor guess what a bad line meant.
  *
- *   fold_script [--seed N] < SCRIPT
+ *   fold_script [--seed N] [--snapshot-every N] [--state FILE] < SCRIPT
+ *
+ * FILE gets the engine's state at the end, as it stands in a snapshot.
  *
  * A line of the script, ticks (ms, = wall time) never falling; other white space is content:
  *   TICK <tab> TOPIC <tab> PAYLOAD   a message, TOPIC below the site; PAYLOAD as it stands, or
@@ -16,6 +18,8 @@
 #include "backstep/base/buffer.h"
 #include "backstep/base/record.h"
 #include "backstep/core/engine.h"
+
+#include "../unit/engine_again.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -34,6 +38,7 @@ struct script {
     size_t line;
     bool begun;
     uint64_t hash_seed;
+    uint64_t snapshot_every, folded; /* records; 0: the same engine folds them all */
     char body[BS_MESSAGE_HEAD_BYTES + UINT16_MAX + PAYLOAD_MAX];
 };
 
@@ -73,6 +78,8 @@ static void print_publication(void *context, const struct bs_publication *p)
 
 /* Records. */
 
+static const struct bs_engine_options engine_options = {BS_SLICE("backstep/v1"), BS_SLICE("gym")};
+
 static void fold(struct script *s, enum bs_record_type type, uint8_t flags, struct bs_slice body)
 {
     struct bs_record record = {.position = s->position,
@@ -83,6 +90,8 @@ static void fold(struct script *s, enum bs_record_type type, uint8_t flags, stru
                                .body = body};
     struct bs_effects effects = {s, print_line, print_publication};
     s->position = record.next;
+    if (s->snapshot_every && ++s->folded % s->snapshot_every == 0)
+        engine_again(&s->engine, &engine_options);
     if (bs_engine_step(s->engine, &record, &effects) != BS_OK)
         fail(s, "the engine did not take the record");
     if (!bs_books_balance(bs_engine_books(s->engine)))
@@ -215,24 +224,44 @@ static void run(struct script *s)
     bs_buffer_fini(&books);
 }
 
+static void write_state(struct script *s, const char *path)
+{
+    struct bs_buffer state;
+    engine_again_save(s->engine, &state);
+    FILE *file = fopen(path, "wb");
+    bool written = file && fwrite(state.at, 1, state.length, file) == state.length;
+    if (!file || fclose(file) != 0 || !written)
+        fail(s, "%s cannot be written", path);
+    bs_buffer_fini(&state);
+}
+
 static int explain(const char *program)
 {
-    fprintf(stderr, "usage: %s [--seed N] < SCRIPT\n", program);
+    fprintf(stderr, "usage: %s [--seed N] [--snapshot-every N] [--state FILE] < SCRIPT\n", program);
     return 64;
 }
 
 int main(int argc, char **argv)
 {
     static struct script s = {.hash_seed = 7};
-    char *end = NULL;
-    if (argc == 3 && strcmp(argv[1], "--seed") == 0)
-        s.hash_seed = strtoull(argv[2], &end, 10);
-    if (argc != 1 && (!end || *end))
-        return explain(argv[0]);
-    struct bs_engine_options options = {BS_SLICE("backstep/v1"), BS_SLICE("gym")};
-    if (bs_engine_new(&s.engine, &options) != BS_OK)
+    const char *state = NULL;
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 < argc && strcmp(argv[i], "--state") == 0) {
+            state = argv[i + 1];
+            continue;
+        }
+        bool seed = strcmp(argv[i], "--seed") == 0;
+        char *end = NULL;
+        uint64_t number = i + 1 < argc ? strtoull(argv[i + 1], &end, 10) : 0;
+        if (!end || *end || (!seed && strcmp(argv[i], "--snapshot-every") != 0))
+            return explain(argv[0]);
+        *(seed ? &s.hash_seed : &s.snapshot_every) = number;
+    }
+    if (bs_engine_new(&s.engine, &engine_options) != BS_OK)
         fail(&s, "out of memory");
     run(&s);
+    if (state)
+        write_state(&s, state);
     bs_engine_free(s.engine);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

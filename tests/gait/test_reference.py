@@ -1,10 +1,12 @@
 """The engine against the reference over random classes: the same script, the same rows.
 
-  test_reference.py --program FOLD_SCRIPT [--classes N] [--orders N] [--seed S] [--way WAY]
+  test_reference.py --program FOLD_SCRIPT [--classes N] [--orders N] [--snapshots N] [--seed S]
+                    [--way WAY]
   test_reference.py --program FOLD_SCRIPT --self-test [--classes N]
   test_reference.py --script SEED [--way WAY]
 
-`--orders` folds that many classes twice, in two orders of arrival that must give the same rows.
+`--orders` folds that many classes twice, in two orders of arrival that must give the same rows;
+`--snapshots` that many by one engine and by many, each made of a snapshot of the one before.
 `--self-test` turns single rules of the reference into wrong ones, which the classes must tell; it
 asks the reference alone, never the engine. `--script` prints a class. Must never go on after a
 difference, nor pass without having seen each kind of row.
@@ -13,10 +15,11 @@ difference, nor pass without having seen each kind of row.
 import argparse
 import sys
 from collections import Counter
+from itertools import zip_longest
 
 import mutations
 import random_class
-from comparison import COUNTS, Comparison, Fold, run_script
+from comparison import COUNTS, Comparison, Fold, fold_text, run_script
 from reference import Reference
 
 MUST_BE_SEEN = ("gait_window", "gait_bout", "carry_over", "slip", "group_window",
@@ -98,6 +101,20 @@ def compare_orders(options, seed, counts):
         expect_same(options, "--orders", differing(*folds, measurements, without), seed, way)
 
 
+def compare_snapshots(options, seed, counts):
+    """The same bytes, whether one engine folds it all or it is replaced every few records."""
+    built = random_class.build(seed, options.way or "any")
+    every = 1 + seed % 17
+    texts = [fold_text(options.program, built.script(), built.seed, *more).splitlines()
+             for more in ((), ("--snapshot-every", str(every)))]
+    counts["lines with snapshots"] += len(texts[0])
+    for number, (one, other) in enumerate(zip_longest(*texts)):
+        if one != other:
+            raise Difference(f"seed {seed}, a snapshot every {every} records, line {number + 1}:\n"
+                             f"  expected {one!r}\n  found    {other!r}\n"
+                             + again(options, "--snapshots", seed, built.way))
+
+
 # --- the classes against wrong rules --------------------------------------------------------------
 
 def as_fold(result):
@@ -149,6 +166,9 @@ def run(options):
         for number in range(options.orders):
             compare_orders(options, options.seed + number, counts)
             passed += 1
+        for number in range(options.snapshots):
+            compare_snapshots(options, options.seed + number, counts)
+            passed += 1
     except Difference as difference:
         print(difference)
         return passed, 1
@@ -165,6 +185,7 @@ def main():
     parser.add_argument("--program", help="fold_script of a build")
     parser.add_argument("--classes", type=int)
     parser.add_argument("--orders", type=int)
+    parser.add_argument("--snapshots", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--way", choices=random_class.WAYS)
     parser.add_argument("--self-test", action="store_true")
@@ -174,8 +195,9 @@ def main():
         print("\n".join(random_class.build(options.script, options.way or "any").script()))
         return 0
     if options.classes is None:
-        options.classes = 0 if options.orders else 300
+        options.classes = 0 if options.orders or options.snapshots else 300
     options.orders = options.orders or 0
+    options.snapshots = options.snapshots or 0
     if options.self_test:
         passed, failed = self_test(options)
     elif options.program:

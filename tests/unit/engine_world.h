@@ -1,9 +1,12 @@
-/* A small world around the engine: makes records, keeps what the fold says. For tests only. */
+/* A small world around the engine: makes records, keeps what the fold says. With
+ * BACKSTEP_SNAPSHOT_EVERY=N in the environment each Nth record is folded by an engine that came out
+ * of a snapshot of the one before: what a test expects must hold all the same. For tests only. */
 #ifndef BACKSTEP_TESTS_ENGINE_WORLD_H
 #define BACKSTEP_TESTS_ENGINE_WORLD_H
 
 #include "backstep/base/buffer.h"
 #include "backstep/core/engine.h"
+#include "engine_again.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,9 +44,22 @@ static void world_publish(void *context, const struct bs_publication *p)
     bs_buffer_add_char(&w->publications, '\n');
 }
 
+static inline void world_restart(struct world *w)
+{
+    static const struct bs_engine_options options = {BS_SLICE("backstep/v1"), BS_SLICE("gym")};
+    static long every = -1, folded;
+    if (every < 0) {
+        const char *text = getenv("BACKSTEP_SNAPSHOT_EVERY");
+        every = text ? strtol(text, NULL, 10) : 0;
+    }
+    if (every > 0 && ++folded % every == 0)
+        engine_again(&w->engine, &options);
+}
+
 static inline void world_fold(struct world *w, enum bs_record_type type, uint8_t flags,
                               struct bs_slice body)
 {
+    world_restart(w);
     struct bs_record r = {.position = w->position,
                           .next = w->position + 64,
                           .tick = {w->tick},

@@ -289,11 +289,14 @@ static void what_arrivals_cannot_leave_is_refused(void **state)
     EXPECT_REFUSED(memcpy(place_of(&b, "pod-2"), "pod-9", 5));
     EXPECT_REFUSED(memcpy(last_place_of(&b, "pod-2"), "pod-1", 5));
     EXPECT_REFUSED(memcpy(place_of(&b, "pod-4"), "pod/4", 5));
+    EXPECT_REFUSED(memcpy(place_of(&b, "pod-4"), "pod-1", 5));
     /* A document twice. */
     EXPECT_REFUSED(memcpy(place_of(&b, "m1"), "m2", 2));
     /* The deleted: one of them twice, one in force, one that there is not. */
     EXPECT_REFUSED(memcpy(last_place_of(&b, "m3"), "m1", 2));
     EXPECT_REFUSED(memcpy(last_place_of(&b, "m3"), "m4", 2));
+    EXPECT_REFUSED((memcpy(last_place_of(&b, "tue") - 2, "\1\2m3", 4), b.length -= 1));
+    EXPECT_REFUSED((*(last_place_of(&b, "m3") - 3) = 1, b.length -= 5)); /* one is left out */
     /* Digits of a digest. */
     struct bs_buffer told = tell(*state);
     char *digest = strchr(place_of(&told, "3/d "), ' ') + 5;

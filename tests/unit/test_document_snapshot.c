@@ -152,8 +152,10 @@ static void what_no_document_says_is_refused(void **state)
 
     const char *session = "{\"drill\":\"back\",\"start\":\"1970-01-01T00:00:00.001Z\","
                           "\"end\":\"1970-01-01T00:00:00.002Z\"}";
-    EXPECT_REFUSED(BS_KIND_SESSION, session, BYTE(0, 0)); /* no drill, and all else in its place */
-    EXPECT_REFUSED(BS_KIND_SESSION, session, BYTE(5, 1)); /* before 1970 */
+    EXPECT_REFUSED(
+        BS_KIND_SESSION, session,
+        (memmove(b.at + 1, b.at + 5, b.length - 5), BYTE(0, 0), b.length -= 4)); /* no drill */
+    EXPECT_REFUSED(BS_KIND_SESSION, session, BYTE(5, 1));                        /* before 1970 */
     EXPECT_REFUSED(BS_KIND_SESSION, session, BYTE(6, 2)); /* ends as it begins */
 
     const char *drill = "{\"phases\":[{\"name\":\"back\",\"direction\":\"B\",\"risers\":3}]}";

@@ -268,7 +268,6 @@ static void every_arrival_is_answered(void **state)
     (void)state;
     struct world w;
     world_begin(&w);
-    const struct bs_books *books = bs_engine_books(w.engine);
     struct bs_slice m1 = bs_slice_text(ruth);
     world_ask(&w, "config/member/m1", "q1", BS_RECORD_RETAINED, m1);
     assert_answer(&w, "backstep/v1/gym/result/member/m1 q1 {\"ok\":true,\"rev\":null,\"sha256\":");
@@ -284,6 +283,7 @@ static void every_arrival_is_answered(void **state)
     assert_answer(&w, "");
     world_ask(&w, "config/member/m 1", "q6", BS_RECORD_RETAINED, m1);
     assert_answer(&w, "");
+    const struct bs_books *books = bs_engine_books(w.engine);
     assert_int_equal(books->config_received, 7);
     assert_int_equal(books->config_accepted, 2);
     assert_int_equal(books->config_rejected, 1);

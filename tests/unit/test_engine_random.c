@@ -236,17 +236,16 @@ static bool may_count(const struct trial *t, int device)
 
 static void step(struct trial *t)
 {
-    const struct bs_books *books = bs_engine_books(t->w.engine);
     char name[8];
     int device = pick(t, DEVICES), back = pick(t, 4000) * (pick(t, 6) ? 1 : 25);
     bool stored = pick(t, 4) == 0, again = t->seq > 0 && pick(t, 8) == 0;
-    uint64_t counted = books->steps_counted;
+    uint64_t counted = bs_engine_books(t->w.engine)->steps_counted;
     snprintf(name, sizeof name, "%d", device);
     t->seq += !again;
     world_step(&t->w, name, "{\"v\":1,\"boot\":1,\"seq\":%u,\"t\":%lld,\"dir\":\"%c\"%s}", t->seq,
                (long long)(wall(t) + 1000 - back), "BF"[pick(t, 2)],
                stored ? ",\"stored\":true" : "");
-    bool taken = books->steps_counted > counted;
+    bool taken = bs_engine_books(t->w.engine)->steps_counted > counted;
     EXPECT(!taken || may_count(t, device), "a step of device %d was counted", device);
     if (taken && owner_of(t, device) >= 0)
         t->expected[owner_of(t, device)]++;

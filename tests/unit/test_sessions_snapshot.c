@@ -194,20 +194,67 @@ static void loaded_ones_go_on_as_the_saved(void **state)
     assert_true(running > 2000 && idle > 1000 && evicted > 100);
 }
 
-/* Damage. */
+/* What shows in rare cases only. */
 
 static void say(struct bs_sessions *sessions, struct bs_slice group, int64_t minute, size_t drill,
                 int64_t at)
 {
     const struct bs_session_document document = {
-        .drill = drills[drill].id, .start_ms = BEGIN + minute * MINUTE, .end_ms = INT64_MAX};
+        .drill = drills[drill % 4].id, .start_ms = BEGIN + minute * MINUTE, .end_ms = INT64_MAX};
     struct bs_session_word word = {.group = group,
                                    .session = &document,
-                                   .drill = &drills[drill].drill,
+                                   .drill = drill < 4 ? &drills[drill].drill : NULL,
                                    .at = {BEGIN + at * MINUTE},
                                    .settled = {BEGIN}};
     assert_int_equal(bs_sessions_follow(sessions, &word), BS_OK);
 }
+
+static struct bs_session_place ask(struct bs_sessions *sessions, int64_t minute)
+{
+    struct bs_session_place place;
+    bs_sessions_find(sessions, BS_SLICE("tue"), BEGIN + minute * MINUTE, (struct bs_wall_ms){BEGIN},
+                     &place);
+    return place;
+}
+
+static struct bs_sessions *reloaded(struct bs_sessions *sessions)
+{
+    struct bs_sessions *copy = snapshot_copy(&subject, sessions);
+    bs_sessions_free(sessions);
+    return copy;
+}
+
+/* A drill that comes again is not taken for the session's first. */
+static void lost_intervals_are_remembered(void **state)
+{
+    (void)state;
+    struct bs_sessions *sessions = make();
+    say(sessions, BS_SLICE("tue"), 0, 0, 0);
+    say(sessions, BS_SLICE("tue"), 0, 4, 10); /* it is deleted */
+    bs_sessions_forget(sessions, (struct bs_wall_ms){BEGIN + 20 * MINUTE});
+    sessions = reloaded(sessions);
+    say(sessions, BS_SLICE("tue"), 0, 0, 30);
+    assert_false(ask(sessions, 25).running);
+    assert_true(ask(sessions, 30).running);
+    bs_sessions_free(sessions);
+}
+
+/* An answer that was given in the saved ones is void once a step moves the session's end. */
+static void answers_of_before_are_remembered(void **state)
+{
+    (void)state;
+    struct bs_sessions *sessions = make();
+    say(sessions, BS_SLICE("tue"), 0, 0, 0);
+    bs_sessions_note(ask(sessions, 5).history, BEGIN + 5 * MINUTE, (struct bs_wall_ms){BEGIN});
+    assert_false(ask(sessions, 40).running);
+    sessions = reloaded(sessions);
+    uint64_t generation = bs_sessions_generation(sessions);
+    bs_sessions_note(ask(sessions, 20).history, BEGIN + 20 * MINUTE, (struct bs_wall_ms){BEGIN});
+    assert_true(bs_sessions_generation(sessions) > generation);
+    bs_sessions_free(sessions);
+}
+
+/* Damage. */
 
 static struct bs_sessions *some_sessions(void)
 {
@@ -267,7 +314,8 @@ struct forged_interval {
 };
 
 struct forged {
-    uint32_t drills; /* of two phases, the last one 100 ms after the start; or 1 of another */
+    uint32_t drills;
+    struct bs_slice second_drill;
     int64_t until, rounds;
     struct bs_slice second_name;
     int64_t second_start;
@@ -276,6 +324,7 @@ struct forged {
 };
 
 static const struct forged sound = {.drills = 1,
+                                    .second_drill = BS_SLICE("e"),
                                     .until = 100,
                                     .rounds = 2,
                                     .second_name = BS_SLICE("b"),
@@ -309,7 +358,7 @@ static void forge(struct bs_snapshot *s, const struct forged *f)
     bs_snapshot_u64(s, 1, 1);
     bs_snapshot_u64(s, f->drills, 9);
     for (uint32_t i = 0; i < f->drills; i++) {
-        bs_snapshot_text(s, BS_SLICE("d"), 9);
+        bs_snapshot_text(s, i ? f->second_drill : BS_SLICE("d"), 9);
         bs_snapshot_u64(s, 2, 2);
         bs_snapshot_text(s, BS_SLICE("a"), 9);
         bs_snapshot_i64(s, f->rounds ? 50 : 0);
@@ -349,7 +398,8 @@ static void forged_ones_are_refused(void **state)
     f.change;                                                                                      \
     if (try_forged(&f) != BS_CORRUPT)                                                              \
     fail_msg("it loads with " #change)
-    REFUSE(drills = 2); /* the same twice */
+    REFUSE(drills = 2); /* nobody holds the second */
+    REFUSE(intervals[2].drill = f.drills = 2; f.second_drill = BS_SLICE("d")); /* the same twice */
     REFUSE(drills = 0);
     REFUSE(until = 50); /* its round would never come to the phase */
     REFUSE(until = 49);
@@ -374,6 +424,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loaded_ones_go_on_as_the_saved),
+        cmocka_unit_test(lost_intervals_are_remembered),
+        cmocka_unit_test(answers_of_before_are_remembered),
         cmocka_unit_test(damaged_ones_do_no_harm),
         cmocka_unit_test(forged_ones_are_refused),
     };

@@ -62,6 +62,34 @@ static void a_config_without_memory(void **state)
                          config);
 }
 
+/* A document that fails takes no name away that was loaded. */
+static void a_document_without_memory_for_a_loaded_config(void **state)
+{
+    (void)state;
+    struct snapshot_subject subject = {make_config, carry_config, dispose_config};
+    struct bs_config *config = make_config(), *loaded;
+    arrive(config, "member", "m", "{\"consent\":\"none\",\"devices\":[\"p1\"]}");
+    arrive(config, "member", "m", "");
+    loaded = snapshot_copy(&subject, config);
+    struct bs_config_arrival arrival = {.kind = BS_SLICE("member"),
+                                        .id = BS_SLICE("m"),
+                                        .payload = BS_SLICE("{\"consent\":\"none\",\"devices\":"
+                                                            "[\"p1\",\"p2\"]}"),
+                                        .retained = true};
+    struct bs_config_outcome outcome = {.verdict = BS_CONFIG_REJECTED};
+    int failures = 0;
+    for (; outcome.verdict == BS_CONFIG_REJECTED; failures++) {
+        struct bs_slice member;
+        assert_int_equal(bs_config_find_device(loaded, BS_SLICE("p1"), &member), BS_NAMING_FORMER);
+        until_failure = failures;
+        bs_config_arrive(loaded, &arrival, &outcome);
+        until_failure = -1;
+    }
+    assert_true(failures > 3);
+    bs_config_free(config);
+    bs_config_free(loaded);
+}
+
 /* Sessions and summaries. */
 
 #define PEOPLE 12
@@ -206,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_config_without_memory),
+        cmocka_unit_test(a_document_without_memory_for_a_loaded_config),
         cmocka_unit_test(a_class_without_memory),
         cmocka_unit_test(tags_without_memory),
         cmocka_unit_test(a_stream_that_saves_without_memory),

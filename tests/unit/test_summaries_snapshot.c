@@ -424,7 +424,8 @@ static void forged_ones_are_refused(void **state)
     REFUSE(tags = ",alias=R 1");
     REFUSE(tags = ",alias=R\n1");
     REFUSE(tags = ",alias=R\\");
-    REFUSE(tags = ",alias=R\\\\ 1"); /* no space but one of ours */
+    REFUSE(tags = ",alias=R\\\\ 1");
+    REFUSE(tags = ",alias=R\\\n1");
     REFUSE(tags = ",alias=\xff");
     REFUSE(tags = "alias=R");
     REFUSE(chains[0][1] = 2); /* in one list twice */

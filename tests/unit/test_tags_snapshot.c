@@ -109,7 +109,7 @@ static void what_is_no_name_is_refused(void **state)
     REFUSE(alias, "\xff");
     REFUSE(phase, "imprint ");
     REFUSE(phase, "");
-    REFUSE(group, "a,b");
+    REFUSE(group, "a/b");
     REFUSE(drill, "a b");
     REFUSE(drill, "");
     REFUSE(member, "a=b");

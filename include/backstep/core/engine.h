@@ -5,6 +5,7 @@
 
 #include "backstep/base/buffer.h"
 #include "backstep/base/record.h"
+#include "backstep/base/sink.h"
 #include "backstep/base/slice.h"
 #include "backstep/base/status.h"
 #include "backstep/base/time.h"
@@ -29,6 +30,15 @@ struct bs_engine_held {
 
 enum bs_status bs_engine_new(struct bs_engine **ret, const struct bs_engine_options *options);
 void bs_engine_free(struct bs_engine *e);
+
+/* The whole state, between two records, as a snapshot (core/snapshot.h); changes nothing. BS_IO
+ * where the sink takes no more, BS_NO_MEMORY. */
+enum bs_status bs_engine_save(struct bs_engine *e, const struct bs_sink *sink);
+
+/* An engine that goes on as the one that was saved would, effect for effect. BS_CORRUPT where the
+ * state is none, or another site's; BS_NO_MEMORY. */
+enum bs_status bs_engine_load(struct bs_engine **ret, const struct bs_engine_options *options,
+                              struct bs_slice state, uint32_t format);
 
 /* Folds one record: first fires the deadlines at or before its tick, then takes what it says.
  * BS_CORRUPT where the body is not what its type demands; the fold goes on without it. */

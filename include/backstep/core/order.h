@@ -36,6 +36,8 @@
 #define BS_ORDER_EVENTS_MAX  4u
 
 struct bs_order;
+struct bs_snapshot;
+struct bs_windows;
 
 /* An event that was accepted. */
 struct bs_order_event {
@@ -112,5 +114,11 @@ void bs_order_clear_slot(struct bs_order *o, unsigned slot);
 /* The clock was stepped: what was in order by the old one says nothing of what comes. Nothing may
  * wait. */
 void bs_order_restart(struct bs_order *o);
+
+/* Saves the order, or loads one where *order is NULL, and was when it was saved. The windows are
+ * those of the errands' rows (bs_windows_held_snapshot); their summaries are BS_SNAPSHOT_SUMMARY,
+ * or NULL. What was loaded holds both, as many steps wait; whoever frees an order with waiting
+ * steps frees the summaries, too. After a failure, *order may be one that can be freed. */
+void bs_order_snapshot(struct bs_snapshot *s, struct bs_order **order, struct bs_windows *w);
 
 #endif

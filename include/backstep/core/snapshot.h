@@ -42,7 +42,8 @@ enum bs_snapshot_sort {
     BS_SNAPSHOT_DRILL,   /* versions of drills */
     BS_SNAPSHOT_HISTORY, /* sessions of a group */
     BS_SNAPSHOT_SUMMARY,
-    BS_SNAPSHOT_ROW, /* of windows */
+    BS_SNAPSHOT_FRAME, /* of windows */
+    BS_SNAPSHOT_ROW,   /* by their index */
     BS_SNAPSHOT_RETENTION,
     BS_SNAPSHOT_SORTS,
 };

@@ -16,6 +16,9 @@ struct bs_snapshot;
 
 #define BS_SUMS_STEPS_MAX 65535u
 
+/* More lost before one step count as none. */
+#define BS_SUMS_LOST_MAX  4096u
+
 /* What one step of a member adds. */
 struct bs_sample {
     const struct bs_step *step;

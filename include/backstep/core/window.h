@@ -35,6 +35,7 @@
 #define BS_WINDOW_MEMBER_STORED_MAX    4096u
 #define BS_WINDOW_MEMBER_LIVE_ROWS_MAX (4096u * BS_DIRECTION_COUNT)
 
+struct bs_snapshot;
 struct bs_windows;
 
 /* What one member holds here; zero it before the first use. */
@@ -149,5 +150,17 @@ void bs_windows_write_member(struct bs_windows *w, const struct bs_window_member
 void bs_windows_finalise_all(struct bs_windows *w, const struct bs_effects *effects);
 
 uint32_t bs_windows_open_rows(const struct bs_windows *w);
+
+/* Saves all but what the settings say (lateness, refresh, the group's minimum), or loads it into
+ * new windows. Refers to BS_SNAPSHOT_TAGS and _WINDOW_MEMBER, the latter zeroed but for `withheld`;
+ * defines _RETENTION and, for the next function, _ROW. What is held is not among it: */
+void bs_windows_snapshot(struct bs_snapshot *s, struct bs_windows *w);
+
+/* Whoever holds a row for a step refers to it by this, once for each step; loading, it is held
+ * again. 0 only after a failure. */
+uint32_t bs_windows_held_snapshot(struct bs_snapshot *s, struct bs_windows *w, uint32_t row);
+
+/* Likewise who holds a retention, or none. */
+void bs_windows_retention_snapshot(struct bs_snapshot *s, struct bs_group_retention **holder);
 
 #endif

@@ -75,6 +75,7 @@ struct bs_mqtt_state {
     uint64_t connects;        /* of the real session, so far */
     uint64_t connected_ns;    /* CLOCK_MONOTONIC of the last CONNACK, 0: none yet */
     uint64_t last_message_ns; /* likewise of the last message handed over */
+    size_t patient;           /* topics whose `patient` publication the broker has not answered */
     /* Why the last try failed or the connection ended, also while the next one is made; ONLINE:
      * which publication the broker refused last on this connection; else "". */
     char error[BS_MQTT_ERROR_BYTES];

@@ -1,0 +1,292 @@
+/* Snapshots of the running fold: which one a start goes on from, when the next is taken, and what
+ * of the intake nobody needs any more then. Must never let an intake record go that the older of
+ * the kept ones does not know. */
+#include "runtime.h"
+#include "runtime_parts.h"
+
+#include "backstep/base/check.h"
+#include "backstep/core/snapshot_frame.h"
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SECOND_NS         UINT64_C(1000000000)
+#define DUE_BYTES         (UINT64_C(64) << 20)
+#define LOOK_MS           1000
+#define SYNCED_LOOK_MS    50
+#define AGAIN_NS          (10 * SECOND_NS)
+#define LAST_ONE_WAITS_NS (5 * SECOND_NS)
+
+static struct bs_engine_options engine_options(const struct bs_runtime *rt)
+{
+    return (struct bs_engine_options){.topic_root = bs_slice_text(rt->conf->mqtt.topic_root),
+                                      .site = bs_slice_text(rt->conf->site.id)};
+}
+
+/* Called in a process of its own: it sees the state as it was when the snapshot was begun. */
+static enum bs_status save(void *context, const struct bs_sink *sink)
+{
+    struct bs_runtime *rt = context;
+    struct bs_snapshot_frame frame = {.intake = rt->fold.folded,
+                                      .outbox = bs_log_head(rt->outbox),
+                                      .tick = rt->fold.folded_tick,
+                                      .has_start = rt->fold.has_start,
+                                      .start_tick = rt->fold.start_tick,
+                                      .start = rt->fold.start};
+    struct bs_snapshot_framer framer;
+    if (!bs_snapshot_frame_begin(&framer, &frame, sink))
+        return BS_IO;
+    enum bs_status status = bs_engine_save(rt->engine, &framer.inner);
+    if (status == BS_OK && !bs_snapshot_frame_end(&framer))
+        status = BS_IO;
+    return status;
+}
+
+/* The start. */
+
+static void report_restored(const struct bs_runtime *rt, uint64_t position, uint64_t began_ns)
+{
+    struct bs_engine_held held;
+    bs_engine_get_held(rt->engine, &held);
+    bs_report(BS_LOG_INFO, "took up the snapshot at %llu, members %u, devices %u, in %.3f s",
+              (unsigned long long)position, held.members, held.devices,
+              (double)(bs_clock_mono().ns - began_ns) / 1e9);
+}
+
+static enum bs_status go_on_from(struct bs_runtime *rt, const struct bs_snapshot_frame *frame)
+{
+    uint64_t first = bs_log_first(rt->intake), head = bs_log_head(rt->intake);
+    if (frame->intake < first)
+        bs_report(BS_LOG_WARNING, "the intake begins %llu bytes behind the snapshot",
+                  (unsigned long long)(first - frame->intake));
+    if (frame->intake > head)
+        bs_report(BS_LOG_WARNING, "the snapshot knows %llu bytes of the intake that are gone",
+                  (unsigned long long)(frame->intake - head));
+    rt->fold.folded = frame->intake;
+    rt->fold.folded_tick = frame->tick;
+    rt->fold.has_start = frame->has_start;
+    rt->fold.start_tick = frame->start_tick;
+    rt->fold.start = frame->start;
+    return bs_log_continue_at(rt->intake, frame->intake);
+}
+
+/* Why a snapshot cannot be used; NULL: *ret says whether there is an engine. */
+static const char *try_one(struct bs_runtime *rt, uint64_t position, struct bs_slice file,
+                           enum bs_status *ret)
+{
+    struct bs_snapshot_frame frame = {0};
+    struct bs_slice state;
+    struct bs_engine_options options = engine_options(rt);
+    enum bs_status status = bs_snapshot_frame_read(file, &frame, &state);
+    if (status == BS_INVALID)
+        return "it is of another version";
+    if (status != BS_OK || frame.intake != position || position % 8 != 0)
+        return "it is damaged";
+    if (frame.outbox > bs_log_head(rt->outbox))
+        return "the outbox has lost rows that it knows";
+    status = bs_engine_load(&rt->engine, &options, state, frame.format);
+    if (status == BS_CORRUPT)
+        return "its state cannot be, or is another site's";
+    *ret = status == BS_OK ? go_on_from(rt, &frame) : status;
+    return NULL;
+}
+
+/* True where nothing is left to be tried: there is an engine, or *ret says why there is none. */
+static bool try_file(struct bs_runtime *rt, uint64_t position, enum bs_status *ret)
+{
+    struct bs_slice file;
+    int error = 0;
+    const char *why;
+    enum bs_status status = bs_snapshot_files_read(rt->snapshots.files, position, &file, &error);
+    if (status == BS_OK) {
+        why = try_one(rt, position, file, ret);
+        bs_snapshot_files_put_down(rt->snapshots.files);
+    } else {
+        why = error ? strerror(error) : bs_status_text(status);
+    }
+    if (!why)
+        return true;
+    bs_report(BS_LOG_WARNING, "the snapshot at %llu is set aside: %s", (unsigned long long)position,
+              why);
+    bs_snapshot_files_set_aside(rt->snapshots.files, position);
+    return false;
+}
+
+enum bs_status bs_runtime_restore(struct bs_runtime *rt)
+{
+    struct bs_engine_options options = engine_options(rt);
+    uint64_t positions[BS_SNAPSHOT_FILES_MAX];
+    size_t count = bs_snapshot_files_list(rt->snapshots.files, positions);
+    enum bs_status status = BS_OK;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t began = bs_clock_mono().ns;
+        if (!try_file(rt, positions[i], &status))
+            continue;
+        if (status == BS_OK)
+            report_restored(rt, positions[i], began);
+        return status;
+    }
+    return bs_engine_new(&rt->engine, &options);
+}
+
+/* Those that are there now are kept ones: what lies before the older is released. */
+static void follow_kept(struct bs_runtime *rt)
+{
+    uint64_t positions[BS_SNAPSHOT_FILES_MAX];
+    size_t count = bs_snapshot_files_list(rt->snapshots.files, positions);
+    rt->snapshots.newest = count ? positions[0] : 0;
+    if (count >= BS_SNAPSHOT_FILES_KEPT && positions[count - 1] <= rt->fold.folded)
+        bs_log_release(rt->intake, positions[count - 1]);
+}
+
+/* Taking one. */
+
+static void note_trouble(struct bs_runtime *rt, enum bs_status status, int error)
+{
+    struct bs_runtime_snapshots *s = &rt->snapshots;
+    s->trouble = status;
+    s->error = error;
+    s->again_ns = status == BS_OK ? 0 : bs_clock_mono().ns + AGAIN_NS;
+    bs_runtime_look_around(rt);
+}
+
+static void on_end(void *context, enum bs_status status, int error)
+{
+    struct bs_runtime *rt = context;
+    rt->snapshots.under_way = false;
+    if (status == BS_OK)
+        follow_kept(rt);
+    note_trouble(rt, status, error);
+    uv_timer_start(&rt->timers[BS_TIMER_SNAPSHOT], bs_runtime_on_timer, LOOK_MS, LOOK_MS);
+}
+
+/* Rows that wait in memory are in neither the outbox nor the state; answers that the broker has not
+ * got are said again only by a fold of their documents. */
+static bool is_whole(const struct bs_runtime *rt)
+{
+    struct bs_mqtt_state mqtt;
+    bs_mqtt_get_state(rt->mqtt, &mqtt);
+    return !rt->fold.backlog && rt->reload == BS_RELOAD_NONE && mqtt.patient == 0;
+}
+
+static bool is_due(const struct bs_runtime *rt, uint64_t now_ns)
+{
+    const struct bs_runtime_snapshots *s = &rt->snapshots;
+    uint64_t news = rt->fold.folded - s->newest;
+    bool soon = now_ns >= s->begun_ns + rt->conf->journal.snapshot_s * SECOND_NS;
+    return news > 0 && now_ns >= s->again_ns && (soon || news >= DUE_BYTES);
+}
+
+static bool is_synced(const struct bs_runtime *rt, uint64_t intake, uint64_t outbox)
+{
+    return bs_log_synced(rt->intake) >= intake && bs_log_synced(rt->outbox) >= outbox;
+}
+
+static void begin(struct bs_runtime *rt, uint64_t now_ns)
+{
+    struct bs_runtime_snapshots *s = &rt->snapshots;
+    int error = 0;
+    enum bs_status status = bs_snapshot_files_begin(s->files, rt->fold.folded, &error);
+    bs_runtime_note_turn(rt, now_ns);
+    if (status != BS_OK) {
+        note_trouble(rt, status, error);
+        return;
+    }
+    s->under_way = true;
+    s->committed = false;
+    s->begun_ns = now_ns;
+    s->intake = rt->fold.folded;
+    s->outbox = bs_log_head(rt->outbox);
+    uv_timer_start(&rt->timers[BS_TIMER_SNAPSHOT], bs_runtime_on_timer, SYNCED_LOOK_MS,
+                   SYNCED_LOOK_MS);
+}
+
+static void write_last(struct bs_runtime *rt)
+{
+    int error = 0;
+    enum bs_status status = bs_snapshot_files_write(rt->snapshots.files, rt->fold.folded, &error);
+    if (status != BS_OK)
+        bs_report(BS_LOG_WARNING, "no snapshot at the end, the next start folds more: %s",
+                  error ? strerror(error) : bs_status_text(status));
+}
+
+static void take_last(struct bs_runtime *rt)
+{
+    struct bs_runtime_snapshots *s = &rt->snapshots;
+    bool synced = is_synced(rt, rt->fold.folded, bs_log_head(rt->outbox));
+    if (!synced && bs_clock_mono().ns < s->give_up_ns)
+        return;
+    if (!synced || rt->fold.backlog)
+        bs_report(BS_LOG_WARNING, "no snapshot at the end, the next start folds more: %s",
+                  rt->fold.backlog ? "rows wait that the outbox does not take"
+                                   : "the logs are not synced");
+    else if (s->newest != rt->fold.folded && s->answered)
+        write_last(rt);
+    uv_timer_stop(&rt->timers[BS_TIMER_SNAPSHOT]);
+    uv_stop(&rt->loop);
+}
+
+/* A full intake lets go of what the older snapshot knows. Where the newest knows everything there
+ * is no next one: a tick makes one, out of the reserve. */
+static void make_news(struct bs_runtime *rt)
+{
+    if (rt->snapshots.newest == bs_log_head(rt->intake) &&
+        bs_log_condition(rt->intake).trouble == BS_LOG_AT_BOUND)
+        bs_log_append(rt->intake, BS_RECORD_TICK, 0, NULL, 0, NULL);
+}
+
+void bs_runtime_look_at_snapshots(struct bs_runtime *rt)
+{
+    struct bs_runtime_snapshots *s = &rt->snapshots;
+    uint64_t now = bs_clock_mono().ns;
+    if (atomic_load(&rt->stopping)) {
+        take_last(rt);
+    } else if (!s->under_way) {
+        make_news(rt);
+        if (is_due(rt, now) && is_whole(rt))
+            begin(rt, now);
+    } else if (!s->committed && is_synced(rt, s->intake, s->outbox)) {
+        s->committed = true;
+        bs_snapshot_files_commit(s->files);
+    }
+}
+
+/* Life. */
+
+enum bs_status bs_runtime_open_snapshots(struct bs_runtime *rt)
+{
+    char error[512];
+    struct bs_snapshot_file_options options = {.loop = &rt->loop,
+                                               .directory = rt->conf->journal.directory,
+                                               .save = save,
+                                               .on_end = on_end,
+                                               .context = rt};
+    enum bs_status status =
+        bs_snapshot_files_open(&rt->snapshots.files, &options, error, sizeof error);
+    if (status != BS_OK)
+        bs_report(BS_LOG_ERROR, "%s", error);
+    return status;
+}
+
+void bs_runtime_start_snapshots(struct bs_runtime *rt)
+{
+    rt->snapshots.begun_ns = bs_clock_mono().ns;
+    follow_kept(rt);
+    uv_timer_start(&rt->timers[BS_TIMER_SNAPSHOT], bs_runtime_on_timer, LOOK_MS, LOOK_MS);
+}
+
+void bs_runtime_note_answered(struct bs_runtime *rt)
+{
+    struct bs_mqtt_state mqtt = {0};
+    if (rt->mqtt)
+        bs_mqtt_get_state(rt->mqtt, &mqtt);
+    rt->snapshots.answered = mqtt.patient == 0;
+}
+
+/* The loop has nothing else to do but wait for the logs' syncs. */
+void bs_runtime_end_with_snapshot(struct bs_runtime *rt)
+{
+    rt->snapshots.give_up_ns = bs_clock_mono().ns + LAST_ONE_WAITS_NS;
+    uv_timer_start(&rt->timers[BS_TIMER_SNAPSHOT], bs_runtime_on_timer, 0, SYNCED_LOOK_MS);
+}
