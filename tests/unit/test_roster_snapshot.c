@@ -6,14 +6,15 @@
 #include <stdio.h>
 
 #define SEEDS   12
-#define ACTIONS 500
+#define ACTIONS 800
 #define MEMBERS 6
-#define DEVICES 9
+#define DEVICES 5
 
 struct gym {
     struct bs_roster *roster;
     struct bs_windows *windows;
     int64_t now;
+    struct bs_tags *held; /* as a row would; NULL: none */
 };
 
 static void release(void *context, struct bs_member *m)
@@ -36,12 +37,27 @@ static void *make(void)
 
 static void carry(struct bs_snapshot *s, void *at)
 {
-    bs_roster_snapshot(s, ((struct gym *)at)->roster);
+    struct gym *g = at;
+    bs_roster_snapshot(s, g->roster);
+    g->held = bs_snapshot_refer(s, BS_SNAPSHOT_TAGS, g->held);
+    if (bs_snapshot_loads(s) && g->held)
+        bs_tags_hold(g->held);
+    struct bs_device *d = bs_roster_find(g->roster, BS_SLICE("d0"));
+    struct bs_device *same = bs_snapshot_refer(s, BS_SNAPSHOT_DEVICE, d);
+    bs_snapshot_require(s, same == d);
+}
+
+static void let_go(struct gym *g)
+{
+    if (g->held)
+        bs_tags_drop(g->held);
+    g->held = NULL;
 }
 
 static void dispose(void *at)
 {
     struct gym *g = at;
+    let_go(g);
     bs_roster_free(g->roster);
     bs_windows_free(g->windows);
     free(g);
@@ -93,6 +109,9 @@ static int64_t ask_for_tags(struct gym *g, struct bs_random *random)
     struct bs_tags *t = bs_roster_tags(g->roster, m, &names);
     m->document = NULL;
     assert_non_null(t);
+    let_go(g);
+    bs_tags_hold(t);
+    g->held = t;
     int64_t place = 0;
     for (; t; t = t->next)
         place++;
@@ -129,7 +148,7 @@ static int64_t hear_boot(struct gym *g, struct bs_random *random)
     b->accepted = before || pick(random, 3);
     if (b->accepted)
         b->latest_accepted = g->now;
-    uint32_t seq = (uint32_t)pick(random, pick(random, 10) ? 20 : 9000);
+    uint32_t seq = (uint32_t)pick(random, pick(random, 10) ? 9 : 9000);
     return latest % 1000000 + before + 2 * bs_seen_mark(&b->seen, seq, &lost) +
            10 * (offset % 1000000);
 }
@@ -165,7 +184,8 @@ static int64_t change_wearer(struct gym *g, struct bs_random *random)
 
 static int64_t sweep(struct gym *g, struct bs_random *random)
 {
-    g->now += pick(random, 30) ? 60000 : 7 * INT64_C(3600000);
+    let_go(g);
+    g->now += pick(random, 100) ? 60000 : 7 * INT64_C(3600000);
     bs_windows_advance(g->windows, (struct bs_wall_ms){g->now});
     bs_roster_sweep(g->roster, g->windows, (struct bs_tick_ms){g->now});
     if (pick(random, 20) == 0)
