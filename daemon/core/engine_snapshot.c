@@ -19,17 +19,26 @@ enum {
     MARK_END,
 };
 
-#define COUNTER_MAX (UINT64_MAX >> 8)
+/* No count of ours gets there; of what is loaded each may still be added to for ever. */
+#define COUNTER_MAX  (UINT64_MAX >> 8)
+
+/* Their sum, and that of it and a few spans, is a moment, too. */
+#define CLOCK_MAX_MS (INT64_C(1) << 54)
+
+static uint64_t code_count(struct bs_snapshot *s, uint64_t count)
+{
+    return bs_snapshot_u64(s, count, bs_snapshot_loads(s) ? COUNTER_MAX / 2 : COUNTER_MAX);
+}
 
 static void code_books(struct bs_snapshot *s, struct bs_books *b)
 {
-#define CODE_COUNTER(name, sentence) b->name = bs_snapshot_u64(s, b->name, COUNTER_MAX);
+#define CODE_COUNTER(name, sentence) b->name = code_count(s, b->name);
     BS_BOOKS_COUNTERS(CODE_COUNTER)
 #undef CODE_COUNTER
     for (int i = 0; i < BS_MESSAGE_REASON_COUNT; i++)
-        b->messages_rejected[i] = bs_snapshot_u64(s, b->messages_rejected[i], COUNTER_MAX);
+        b->messages_rejected[i] = code_count(s, b->messages_rejected[i]);
     for (int i = 0; i < BS_STEP_REASON_COUNT; i++)
-        b->steps_rejected[i] = bs_snapshot_u64(s, b->steps_rejected[i], COUNTER_MAX);
+        b->steps_rejected[i] = code_count(s, b->steps_rejected[i]);
     bs_snapshot_require(s, bs_books_balance(b));
 }
 
@@ -44,9 +53,9 @@ static void code_engine(struct bs_snapshot *s, struct bs_engine *e)
 {
     bs_snapshot_mark(s, MARK_ENGINE);
     code_root(s, e);
-    e->now.ms = bs_snapshot_moment(s, e->now.ms);
+    e->now.ms = bs_snapshot_between(s, e->now.ms, -CLOCK_MAX_MS, CLOCK_MAX_MS);
     e->next_sweep.ms = bs_snapshot_time_or(s, e->next_sweep.ms, BS_NEVER_MS);
-    e->offset_ms = bs_snapshot_moment(s, e->offset_ms);
+    e->offset_ms = bs_snapshot_between(s, e->offset_ms, -CLOCK_MAX_MS, CLOCK_MAX_MS);
     e->started = bs_snapshot_flag(s, e->started);
     code_books(s, &e->books);
 }
@@ -55,6 +64,7 @@ static void code_engine(struct bs_snapshot *s, struct bs_engine *e)
 struct walk {
     struct bs_snapshot *snapshot;
     struct bs_engine *engine;
+    uint64_t waiting; /* steps of all members */
 };
 
 static void name_parts(void *context, struct bs_member *m)
@@ -73,11 +83,14 @@ static void find_document(void *context, struct bs_member *m)
 }
 
 /* A decision that sessions have overtaken is not looked at again; a summary is found again. */
-static void code_tagging(struct bs_snapshot *s, const struct bs_engine *e, struct bs_tagging *t)
+static void code_tagging(struct bs_snapshot *s, const struct bs_engine *e, struct bs_member *m)
 {
+    struct bs_tagging *t = &m->tagging;
     bool holds =
         bs_snapshot_flag(s, t->tags && t->generation == bs_sessions_generation(e->sessions));
     struct bs_tagging fresh = {.tags = bs_snapshot_refer(s, BS_SNAPSHOT_TAGS, t->tags)};
+    bs_snapshot_require(s,
+                        !fresh.tags || bs_slice_equal(bs_tags_member(fresh.tags), bs_member_id(m)));
     if (holds) {
         fresh.history = bs_snapshot_refer(s, BS_SNAPSHOT_HISTORY, t->history);
         fresh.session_start_ms = bs_snapshot_moment(s, t->session_start_ms);
@@ -97,13 +110,12 @@ static void code_member(void *context, struct bs_member *m)
         return;
     m->timer_ms = bs_snapshot_time_or(s, m->timer_ms, INT64_MAX);
     m->quiet = bs_snapshot_flag(s, m->quiet);
-    m->windows.withheld = bs_snapshot_flag(s, m->windows.withheld);
-    m->summaries.withheld = bs_snapshot_flag(s, m->summaries.withheld);
-    code_tagging(s, w->engine, &m->tagging);
+    code_tagging(s, w->engine, m);
     bs_order_snapshot(s, &m->order, w->engine->windows);
     bs_bouts_member_snapshot(s, &m->bouts, m);
     bs_live_member_snapshot(s, &m->live);
     bs_snapshot_require(s, s->failed || !m->order || m->bouts);
+    w->waiting += m->order ? bs_order_waiting(m->order) : 0;
 }
 
 static void *code_timer(void *context, struct bs_snapshot *s, void *item)
@@ -117,7 +129,7 @@ static void *code_timer(void *context, struct bs_snapshot *s, void *item)
 
 static void code_state(struct bs_snapshot *s, struct bs_engine *e)
 {
-    struct walk w = {s, e};
+    struct walk w = {s, e, 0};
     code_engine(s, e);
     bs_snapshot_mark(s, MARK_CONFIG);
     bs_config_snapshot(s, e->config);
@@ -136,6 +148,7 @@ static void code_state(struct bs_snapshot *s, struct bs_engine *e)
     bs_windows_snapshot(s, e->windows);
     bs_snapshot_mark(s, MARK_MEMBERS);
     bs_roster_each_member(e->roster, code_member, &w);
+    bs_snapshot_require(s, s->failed || w.waiting == e->books.steps_waiting);
     bs_snapshot_mark(s, MARK_BOUTS);
     bs_bouts_snapshot(s, e->bouts);
     bs_snapshot_mark(s, MARK_LIVE);

@@ -8,7 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define TICKS 200
+#define TICKS   200
+#define LATE_MS (INT64_C(1) << 53) /* no clock shows it: a forged deadline */
 
 static void ignore_line(void *context, struct bs_slice line, bool open)
 {
@@ -36,7 +37,7 @@ static void live_on(struct bs_engine *e)
 {
     for (int i = 0; i < TICKS; i++) {
         struct bs_tick_ms due = bs_engine_deadline(e);
-        if (due.ms == BS_NEVER_MS)
+        if (due.ms > LATE_MS || due.ms < -LATE_MS)
             break;
         fold(e, due);
     }
