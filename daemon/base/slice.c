@@ -17,6 +17,17 @@ static size_t sequence_bytes(const unsigned char *at, size_t left)
     return overlong || surrogate || above ? 0 : bytes;
 }
 
+size_t bs_slice_character(struct bs_slice s, uint32_t *ret_code_point)
+{
+    const unsigned char *at = (const unsigned char *)s.at;
+    size_t bytes = sequence_bytes(at, s.length);
+    uint32_t code_point = bytes == 0 ? 0 : bytes == 1 ? at[0] : at[0] & (0x7fu >> bytes);
+    for (size_t i = 1; i < bytes; i++)
+        code_point = code_point << 6 | (at[i] & 0x3f);
+    *ret_code_point = code_point;
+    return bytes ? bytes : 1;
+}
+
 bool bs_slice_is_utf8(struct bs_slice s)
 {
     const unsigned char *at = (const unsigned char *)s.at;

@@ -2,8 +2,12 @@
  * speak then. Must never block: the socket is systemd's, and datagrams are small. */
 #include "backstep/edge/notify.h"
 
+#include "backstep/base/slice.h"
+
 #include <systemd/sd-daemon.h>
 #include <time.h>
+
+#define STATUS_BYTES_MAX 512
 
 void bs_notify_ready(void)
 {
@@ -28,10 +32,15 @@ void bs_notify_reloading(void)
 /* A newline would begin another assignment. */
 void bs_notify_status(const char *text)
 {
-    int length = 0;
-    while (length < 512 && text[length] && text[length] != '\n')
-        length++;
-    sd_notifyf(0, "STATUS=%.*s", length, text);
+    char status[STATUS_BYTES_MAX + 1];
+    size_t length = 0;
+    for (; length < STATUS_BYTES_MAX && text[length] && text[length] != '\n'; length++)
+        status[length] =
+            (unsigned char)text[length] < 0x20 || text[length] == 0x7f ? '?' : text[length];
+    /* systemd takes UTF-8 only: a sequence that was cut goes. */
+    while (length > 0 && !bs_slice_is_utf8(bs_slice_of(status, length)))
+        length--;
+    sd_notifyf(0, "STATUS=%.*s", (int)length, status);
 }
 
 void bs_notify_alive(void)

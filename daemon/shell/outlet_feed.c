@@ -86,11 +86,7 @@ static void note_file_error(struct bs_outlet *o, int error)
     if (error == o->file_error)
         return;
     o->file_error = error;
-    if (error)
-        bs_report(BS_LOG_ERROR, "%s: %s; its lines are kept and written later",
-                  o->options.conf->output.file, strerror(error));
-    else
-        bs_report(BS_LOG_INFO, "%s: writing again", o->options.conf->output.file);
+    outlet_report_file(o);
     outlet_changed(o);
 }
 

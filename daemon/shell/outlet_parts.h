@@ -86,8 +86,8 @@ struct bs_outlet {
     struct bs_tick_ms oldest;
     uint64_t oldest_at; /* the position `oldest` was read at */
 
-    struct outlet_notice retrying, refused, too_large, bad, expired, dropped;
-    bool trouble_said;
+    struct outlet_notice retrying, refused, too_large, bad, expired, dropped, unlettered, unfiled;
+    bool trouble_said, unlettered_said, unfiled_said;
     uint64_t full_bytes, drop_ms; /* of the last drop; 0: none yet */
 
     uv_timer_t timer;
@@ -157,6 +157,7 @@ bool outlet_sync_letters(struct bs_outlet *o);
 /* To the log. */
 void outlet_report_delivery(struct bs_outlet *o);
 void outlet_report_letters(struct bs_outlet *o);
+void outlet_report_file(struct bs_outlet *o);
 void outlet_report_bad(struct bs_outlet *o, uint64_t lines);
 void outlet_report_part_max(struct bs_outlet *o);
 void outlet_report_expired(struct bs_outlet *o, uint64_t points);

@@ -4,6 +4,8 @@
 
 #include "report.h"
 
+#include <string.h>
+
 enum { SAY_AGAIN_MS = 60000 };
 
 /* True where it may be said now, with how many times it has come since it was said last. */
@@ -20,14 +22,21 @@ static bool may_say(const struct bs_outlet *o, struct outlet_notice *n, uint64_t
     return true;
 }
 
+/* The end of a trouble is said where its beginning was. */
+static bool may_say_end(bool *said)
+{
+    bool was_said = *said;
+    *said = false;
+    return was_said;
+}
+
 void outlet_report_delivery(struct bs_outlet *o)
 {
     const struct bs_delivery *d = &o->delivery;
     uint64_t times;
     if (d->state == BS_DELIVERY_OK) {
-        if (o->trouble_said)
+        if (may_say_end(&o->trouble_said))
             bs_report(BS_LOG_INFO, "influxdb: delivering again");
-        o->trouble_said = false;
     } else if (d->state == BS_DELIVERY_RETRYING && may_say(o, &o->retrying, 1, &times)) {
         bs_report(BS_LOG_WARNING, "influxdb: %s; everything is kept and tried again", d->error);
         o->trouble_said = true;
@@ -40,11 +49,26 @@ void outlet_report_delivery(struct bs_outlet *o)
 
 void outlet_report_letters(struct bs_outlet *o)
 {
-    if (o->letters.trouble[0])
+    uint64_t times;
+    if (o->letters.trouble[0] && may_say(o, &o->unlettered, 1, &times)) {
         bs_report(BS_LOG_ERROR, "%s; delivery waits until they can be written", o->letters.trouble);
-    else
+        o->unlettered_said = true;
+    } else if (!o->letters.trouble[0] && may_say_end(&o->unlettered_said)) {
         bs_report(BS_LOG_INFO, "%s: no dead letter waits any more",
                   o->options.conf->influxdb.dead_letter_file);
+    }
+}
+
+void outlet_report_file(struct bs_outlet *o)
+{
+    uint64_t times;
+    if (o->file_error && may_say(o, &o->unfiled, 1, &times)) {
+        bs_report(BS_LOG_ERROR, "%s: %s; its lines are kept and written later",
+                  o->options.conf->output.file, strerror(o->file_error));
+        o->unfiled_said = true;
+    } else if (!o->file_error && may_say_end(&o->unfiled_said)) {
+        bs_report(BS_LOG_INFO, "%s: writing again", o->options.conf->output.file);
+    }
 }
 
 void outlet_report_bad(struct bs_outlet *o, uint64_t lines)

@@ -1,5 +1,6 @@
 /* Log lines on stderr. Under systemd a line begins with its syslog priority (sd-daemon(3)), by hand
- * with the time. Must never block on anything but stderr, nor print a member's alias. */
+ * with the time. Must never block on anything but stderr, nor print a member's alias, nor a
+ * character of somebody else's that is more to a terminal than a character. */
 #include "report.h"
 
 #include "backstep/base/buffer.h"
@@ -7,8 +8,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The most of one message that is said. */
+#define TEXT_BYTES 1024
 
 static struct {
     enum bs_conf_log_level level;
@@ -54,18 +59,49 @@ static void add_json(struct bs_buffer *line, enum bs_conf_log_level level, struc
     bs_buffer_add_char(line, '}');
 }
 
+/* Control characters of both sets, and what turns the direction of the text around it. */
+static bool is_harmless(uint32_t c)
+{
+    bool control = c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029;
+    bool turning = c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+                   (c >= 0x2066 && c <= 0x2069);
+    return !control && !turning;
+}
+
+/* In place; it gets no longer. */
+static struct bs_slice clean(char *text, size_t length)
+{
+    struct bs_slice rest = bs_slice_of(text, length);
+    size_t used = 0;
+    while (rest.length > 0) {
+        uint32_t c;
+        size_t bytes = bs_slice_character(rest, &c);
+        if (is_harmless(c)) {
+            memmove(text + used, rest.at, bytes);
+            used += bytes;
+        } else {
+            text[used++] = '?';
+        }
+        rest = bs_slice_after(rest, bytes);
+    }
+    return bs_slice_of(text, used);
+}
+
 void bs_report(enum bs_conf_log_level level, const char *format, ...)
 {
+    static const char cut[] = " …";
     if (level > sink.level)
         return;
-    char text[1024];
+    char text[TEXT_BYTES + sizeof cut];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(text, sizeof text, format, arguments);
+    int length = vsnprintf(text, TEXT_BYTES, format, arguments);
     va_end(arguments);
-    struct bs_slice message = bs_slice_of(text, length < 0                     ? 0
-                                                : (size_t)length < sizeof text ? (size_t)length
-                                                                               : sizeof text - 1);
+    if (length >= TEXT_BYTES) {
+        memcpy(text + TEXT_BYTES - 1, cut, sizeof cut);
+        length = TEXT_BYTES - 2 + (int)sizeof cut;
+    }
+    struct bs_slice message = clean(text, length < 0 ? 0 : (size_t)length);
 
     struct bs_buffer line;
     bs_buffer_init(&line, 8192);
@@ -73,10 +109,7 @@ void bs_report(enum bs_conf_log_level level, const char *format, ...)
         add_json(&line, level, message);
     } else {
         add_head(&line, level);
-        for (size_t i = 0; i < message.length; i++) {
-            unsigned char c = (unsigned char)message.at[i];
-            bs_buffer_add_char(&line, c < 0x20 || c == 0x7f ? '?' : message.at[i]);
-        }
+        bs_buffer_add(&line, message);
     }
     bs_buffer_add_char(&line, '\n');
     /* One write a line, so that lines of several threads do not mix; a lost line is no reason to

@@ -153,6 +153,7 @@ void bs_runtime_beat(struct bs_runtime *rt)
 {
     if (rt->reload != BS_RELOAD_NONE)
         return; /* neither broker nor database are there to be told */
+    bs_runtime_look_around(rt);
     add_own_row(rt);
     look_at_clock(rt);
     report_rejects(rt);

@@ -15,16 +15,19 @@
 
 /* A payload is kept up to one byte over the bound: enough to be rejected as too large. The digest
  * of a longer document is kept in its place, since the answer names it. */
-#define PAYLOAD_KEPT_MAX   (BS_MESSAGE_BYTES_MAX + 1)
+#define PAYLOAD_KEPT_MAX      (BS_MESSAGE_BYTES_MAX + 1)
 
 /* How long a message waits where the intake takes it not: as long as a failed sync needs to be made
  * good on a sound disk. The link is being left by then, and nobody can leave it meanwhile. */
-#define REFUSED_LOOK_NS    20000000
-#define REFUSED_LOOKS_MAX  25
+#define REFUSED_LOOK_NS       20000000
+#define REFUSED_LOOKS_MAX     25
+
+#define MINUTE_NS             (60 * UINT64_C(1000000000))
+#define REASON_LINES_A_MINUTE 10
 
 /* What slewing may take the clock back between a CONNACK and the first documents: 500 ppm of the
  * ten seconds between two looks at it, twice. */
-#define CONNECTED_SLACK_MS 10
+#define CONNECTED_SLACK_MS    10
 
 static bool append_soon(struct bs_runtime *rt, uint8_t flags, const struct bs_slice *parts,
                         size_t count)
@@ -215,8 +218,22 @@ static void find_reason(struct bs_runtime *rt, char *ret, size_t bytes)
         snprintf(ret, bytes, "%s", outlet.letters_error);
 }
 
-static void report_reason(const struct bs_runtime *rt, bool away)
+/* A disk that comes and goes does so as often as it likes; the beat looks again. */
+static bool may_say_reason(struct bs_runtime *rt)
 {
+    uint64_t now = bs_clock_mono().ns;
+    if (now >= rt->reason_due_ns) {
+        rt->reason_due_ns = now + MINUTE_NS;
+        rt->reason_lines = 0;
+    }
+    return rt->reason_lines++ < REASON_LINES_A_MINUTE;
+}
+
+static void report_reason(struct bs_runtime *rt, bool away)
+{
+    if (strcmp(rt->reason, rt->reason_said) == 0 || !may_say_reason(rt))
+        return;
+    memcpy(rt->reason_said, rt->reason, sizeof rt->reason);
     if (rt->reason[0])
         bs_report(BS_LOG_ERROR, "stalled: %s; the %s keeps what comes meanwhile", rt->reason,
                   away ? "broker" : "log");
@@ -231,9 +248,9 @@ static void follow_conditions(struct bs_runtime *rt)
     find_reason(rt, reason, sizeof reason);
     if (strcmp(reason, rt->reason) != 0) {
         memcpy(rt->reason, reason, sizeof reason);
-        report_reason(rt, away);
         bs_runtime_tell(rt, reason[0] ? "stalled" : "online");
     }
+    report_reason(rt, away);
     if (away == rt->stalled)
         return;
     rt->stalled = away;

@@ -86,6 +86,9 @@ struct bs_runtime {
     bool stop_wanted;        /* a stop came while the configuration was read again */
     bool stalled;            /* away from the broker */
     char reason[320];        /* why, "" while it is not */
+    char reason_said[320];   /* in the log */
+    unsigned reason_lines;   /* of it, up to reason_due_ns */
+    uint64_t reason_due_ns;
     struct bs_mono_ns started;
     struct bs_timekeeper timekeeper;
     uint64_t slowest_turn_ns;  /* since the last service document */

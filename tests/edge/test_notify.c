@@ -60,6 +60,8 @@ static void test_notices(void **state)
     expect(fd, "STATUS=waiting for mqtt://127.0.0.1:1883");
     bs_notify_status("one line\nREADY=1");
     expect(fd, "STATUS=one line");
+    bs_notify_status("a\x1b[2J\x7f\xff");
+    expect(fd, "STATUS=a?[2J?");
     char text[128] = "";
     bs_notify_reloading();
     assert_true(recv(fd, text, sizeof text - 1, MSG_DONTWAIT) > 0);

@@ -103,6 +103,10 @@ static void test_utf8_of_all_code_points(void **state)
         bool expected = c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
         if (bs_slice_is_utf8(bs_slice_of(at, (size_t)(text + 4 - at))) != expected)
             fail_msg("U+%04X: not %d", c, expected);
+        uint32_t found;
+        size_t bytes = bs_slice_character(bs_slice_of(at, (size_t)(text + 4 - at)), &found);
+        if (bytes != (expected ? (size_t)(text + 4 - at) : 1) || found != (expected ? c : 0))
+            fail_msg("U+%04X: found %zu bytes of U+%04X", c, bytes, found);
     }
 }
 

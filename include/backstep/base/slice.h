@@ -48,6 +48,10 @@ static inline struct bs_slice bs_slice_after(struct bs_slice s, size_t count)
 /* True where s is valid UTF-8 (no surrogates, no overlong forms, nothing above U+10FFFF). */
 bool bs_slice_is_utf8(struct bs_slice s);
 
+/* The first character of what is not empty, and of how many bytes it is; 1 and ret_code_point 0
+ * where no well-formed sequence begins there. */
+size_t bs_slice_character(struct bs_slice s, uint32_t *ret_code_point);
+
 /* True where s matches [A-Za-z0-9_-]{1,64}: the names that stand in topics. */
 bool bs_slice_is_id(struct bs_slice s);
 
