@@ -49,17 +49,18 @@ static void set_daemon(struct generator *g)
 {
     set(g, "journal.sync_ms", PICK(g, 0, 20, 200, 200, 1000));
     set(g, "journal.snapshot_s", PICK(g, 5, 10, 20, 60));
-    set(g, "mqtt.receive_maximum", PICK(g, 1, 3, 20, 100));
     set(g, "mqtt.version", PICK(g, 5, 5, 311));
     set(g, "influxdb.api", PICK(g, 1, 1, 2, 3));
     set(g, "influxdb.batch_points", PICK(g, 3, 20, 200, 5000));
     set(g, "influxdb.flush_ms", PICK(g, 0, 200, 1000));
     set(g, "influxdb.timeout_ms", PICK(g, 1000, 5000, 10000));
     set(g, "output.used", chance(g, 10));
-    unsigned segment = PICK(g, 0, 16384, 65536);
+    unsigned segment = PICK(g, 0, 16384, 65536), in_flight = PICK(g, 1, 3, 10, 100);
     set(g, "intake.segment_bytes", segment);
     if (segment > 0 && chance(g, 50))
         set(g, "intake.max_bytes", segment * PICK(g, 4, 6, 12));
+    /* What is in flight fits into the reserve, half a segment. */
+    set(g, "mqtt.receive_maximum", segment > 0 && in_flight > 10 ? 10 : in_flight);
     if (chance(g, 30)) {
         set(g, "outbox.segment_bytes", 131072);
         set(g, "outbox.max_bytes", 131072 * PICK(g, 3, 4, 6));
