@@ -22,8 +22,22 @@ static uint64_t room_in(const struct log_segment *s)
     return log_segment_limit(s) - log_segment_end(s);
 }
 
+/* A segment is left only when all of it is on the disk. Else a power cut could take its end and
+ * leave records of the next one, and nobody could tell such a hole: rows would stay that tell of
+ * what is gone, or be missing that are taken for written. True where it waited: look again. */
+static bool wait_for_whole(struct bs_log *log)
+{
+    if (atomic_load_explicit(&log->synced, memory_order_relaxed) >= log_segment_end(log->current))
+        return false;
+    log->sync_due_ms = 0;
+    pthread_cond_signal(&log->work);
+    pthread_cond_wait(&log->done, &log->mutex);
+    return true;
+}
+
 /* Moves on to the spare where the record does not fit. Waits only while the log's thread is at work
- * on a spare: that is a burst faster than the disk, not a full one. */
+ * on a spare (that is a burst faster than the disk, not a full one), and once a segment for a sync.
+ */
 static enum bs_status make_room(struct bs_log *log, uint64_t bytes)
 {
     for (;;) {
@@ -32,6 +46,8 @@ static enum bs_status make_room(struct bs_log *log, uint64_t bytes)
         if (bytes <= room_in(log->current))
             return BS_OK;
         struct log_segment *spare = log_segment_next(log->current);
+        if (spare && wait_for_whole(log))
+            continue;
         if (spare) {
             log->current = spare;
             log->at_bound = log_is_at_bound(log);

@@ -4,6 +4,7 @@
 #include "runtime_parts.h"
 
 #include "backstep/core/decode.h"
+#include "backstep/edge/process.h"
 #include "backstep/edge/tls.h"
 #include "report.h"
 #include "runtime.h"
@@ -11,7 +12,6 @@
 #include <sha2.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* A payload is kept up to one byte over the bound: enough to be rejected as too large. The digest
  * of a longer document is kept in its place, since the answer names it. */
@@ -35,8 +35,7 @@ static bool append_soon(struct bs_runtime *rt, uint8_t flags, const struct bs_sl
     for (unsigned looks = 0; looks < REFUSED_LOOKS_MAX; looks++) {
         if (bs_log_append(rt->intake, BS_RECORD_MESSAGE, flags, parts, count, NULL) == BS_OK)
             return true;
-        struct timespec wait = {0, REFUSED_LOOK_NS};
-        nanosleep(&wait, NULL);
+        bs_process_sleep(REFUSED_LOOK_NS);
     }
     return false;
 }

@@ -158,7 +158,9 @@ static void on_end(void *context, enum bs_status status, int error)
     if (status == BS_OK)
         follow_kept(rt);
     note_trouble(rt, status, error);
-    uv_timer_start(&rt->timers[BS_TIMER_SNAPSHOT], bs_runtime_on_timer, LOOK_MS, LOOK_MS);
+    /* While the daemon stops, its timer is for the last one, and may not run before its time. */
+    if (!atomic_load(&rt->stopping))
+        uv_timer_start(&rt->timers[BS_TIMER_SNAPSHOT], bs_runtime_on_timer, LOOK_MS, LOOK_MS);
 }
 
 /* Rows that wait in memory are in neither the outbox nor the state; answers that the broker has not

@@ -5,11 +5,11 @@
 #include "runtime_parts.h"
 
 #include "backstep/edge/notify.h"
+#include "backstep/edge/process.h"
 #include "report.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define MIB              (1024 * UINT64_C(1024))
 
@@ -167,8 +167,7 @@ static bool fold_next(struct bs_runtime *rt)
     for (unsigned looks = 0; !bs_fold_next(&rt->fold); looks++) {
         if (!rt->fold.backlog || rt->fold.trouble != BS_FULL || looks == ROOM_LOOKS_MAX)
             return false;
-        struct timespec wait = {0, ROOM_LOOK_NS};
-        nanosleep(&wait, NULL);
+        bs_process_sleep(ROOM_LOOK_NS);
         uv_update_time(&rt->loop); /* the outlet asks it when it may drop again */
     }
     return true;

@@ -2,26 +2,14 @@
  * broker. Ids it may name. */
 #include "service.h"
 
+#include "backstep/edge/process.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static double seconds(int64_t ms)
 {
     return (double)ms / 1000;
-}
-
-/* From the kernel, which knows; 0 where /proc is hidden. */
-static unsigned long long resident_bytes(void)
-{
-    unsigned long long pages = 0;
-    FILE *statm = fopen("/proc/self/statm", "re");
-    if (!statm)
-        return 0;
-    if (fscanf(statm, "%*u %llu", &pages) != 1)
-        pages = 0;
-    fclose(statm);
-    return pages * (unsigned long long)sysconf(_SC_PAGESIZE);
 }
 
 static bool is_connected(const struct bs_service_view *v)
@@ -88,7 +76,7 @@ void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out)
     bs_buffer_add_format(out, "{\"state\":\"%s\",\"reason\":", v->state);
     bs_buffer_add_json_string(out, presentable(v->reason));
     bs_buffer_add_format(out, ",\"version\":\"%s\",\"uptime_s\":%.3f,\"pid\":%d,", BACKSTEP_VERSION,
-                         seconds(v->uptime_ms), (int)getpid());
+                         seconds(v->uptime_ms), (int)bs_process_id());
     add_mqtt(v, out);
     add_influx(v, out);
     bs_buffer_add_text(out, "\"books\":");
@@ -101,7 +89,8 @@ void bs_service_write(const struct bs_service_view *v, struct bs_buffer *out)
     bs_buffer_add_format(out,
                          "\"rss_bytes\":%llu,\"slowest_turn_ms\":%.3f,"
                          "\"config\":{\"not_on_broker\":",
-                         resident_bytes(), (double)v->slowest_turn_ns / 1e6);
+                         (unsigned long long)bs_process_resident_bytes(),
+                         (double)v->slowest_turn_ns / 1e6);
     bs_buffer_add(out, v->absent);
     bs_buffer_add_format(out, ",\"not_on_broker_count\":%zu}}", v->absent_count);
 }
@@ -124,8 +113,8 @@ static void add_row_state(const struct bs_service_view *v, struct bs_line *line)
     add_number(line, "held_members", v->held.members);
     add_number(line, "held_devices", v->held.devices);
     add_number(line, "held_windows", v->held.windows);
-    add_number(line, "pid", (uint64_t)getpid());
-    add_number(line, "rss_bytes", resident_bytes());
+    add_number(line, "pid", (uint64_t)bs_process_id());
+    add_number(line, "rss_bytes", bs_process_resident_bytes());
     bs_line_float(line, BS_SLICE("slowest_turn_ms"), (double)v->slowest_turn_ns / 1e6);
     add_number(line, "config_not_on_broker_count", v->absent_count);
 }

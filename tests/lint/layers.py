@@ -12,8 +12,10 @@ SEES = {
     "edge": {"base", "edge"},
     "shell": {"base", "core", "edge", "shell"},
     "ctl": {"base", "core", "edge", "ctl"},
-    "sim": {"base", "core", "sim"},
+    "sim": {"base", "core", "edge", "shell", "sim"},
 }
+# Whose private headers a layer sees beside its own: the simulation runs the shell.
+GUESTS = {"sim": ["shell"]}
 PURE = set("assert.h ctype.h endian.h errno.h float.h inttypes.h limits.h math.h stdarg.h stdbool.h "
            "stddef.h stdint.h stdio.h stdlib.h string.h".split())
 CORE_LIBRARIES = {"cJSON.h", "cjson/cJSON.h", "jsmn.h", "sha2.h", "sha256.h", "uthash.h", "zlib.h"}
@@ -32,10 +34,11 @@ def layer_of(path, root):
     return parts[1] if parts[0] == "daemon" else parts[2]
 
 
-def private_problem(path, name):
+def private_problem(path, name, layer):
     if "/" in name:
         return "leaves its folder"
-    if not (path.parent / name).exists():
+    folders = [path.parent] + [path.parent.parent / guest for guest in GUESTS.get(layer, [])]
+    if not any((folder / name).exists() for folder in folders):
         return "is not in the file's own folder"
     return None
 
@@ -57,7 +60,7 @@ def quoted_problem(path, name, layer, modules, root):
         return f"layer {layer} must not see layer {target}"
     if public and not (root / "include" / name).exists():
         return "does not exist"
-    problem = None if public else private_problem(path, name)
+    problem = None if public else private_problem(path, name, layer)
     if problem is None and layer == "edge" and target == "edge":
         problem = edge_problem(path, name, modules)
     return problem
@@ -103,6 +106,7 @@ GOOD = {
     "daemon/edge/mqtt.c": '#include "backstep/edge/mqtt.h"\n',
     "daemon/shell/main.c": '#include "backstep/edge/log.h"\n#include "report.h"\n',
     "daemon/shell/report.h": "",
+    "daemon/sim/log.c": '#include "backstep/edge/log.h"\n#include "report.h"\n#include <uv.h>\n',
 }
 BAD = [
     ({"daemon/core/step.c": '#include "backstep/edge/log.h"\n'}, "core must not see layer edge"),
@@ -117,6 +121,7 @@ BAD = [
     ({"daemon/core/step.c": "# include <pthread.h>\n"}, "pthread.h: not in layer core"),
     ({"daemon/core/step.c": "#include <backstep/edge/log.h>\n"}, "with quotes"),
     ({"daemon/core/step.c": '#include "backstep/core/gone.h"\n'}, "does not exist"),
+    ({"daemon/sim/log.c": '#include "log_inner.h"\n'}, "is not in the file's own folder"),
     ({"daemon/extra/a.c": ""}, "is no layer"),
 ]
 
