@@ -55,6 +55,27 @@ static bool must_be_mended(const struct bs_delivery_answer *a)
     return says(a, BS_SLICE("max-values-per-tag")) || says(a, BS_SLICE("max-series"));
 }
 
+/* InfluxDB 1 and 2 call it a partial write where their own disk takes no more series: that says
+ * nothing of the lines, whose only fault was to come then. The words are the kernel's, as Go has
+ * them. */
+static bool is_servers_own_trouble(const struct bs_delivery_answer *a)
+{
+    return says(a, BS_SLICE("no space left on device")) ||
+           says(a, BS_SLICE("disk quota exceeded")) || says(a, BS_SLICE("input/output error")) ||
+           says(a, BS_SLICE("read-only file system")) || says(a, BS_SLICE("too many open files"));
+}
+
+/* InfluxDB 3 has no such limits, and what it quotes ends at no such mark. */
+static enum meaning meaning_of_complaint(enum bs_delivery_api api,
+                                         const struct bs_delivery_answer *a)
+{
+    if (api == BS_DELIVERY_V3)
+        return JUDGED;
+    if (a->http_status == 400 && must_be_mended(a))
+        return MUST_BE_MENDED;
+    return is_servers_own_trouble(a) ? PASSES_BY_ITSELF : JUDGED;
+}
+
 /* A page for a browser, or the words of a server that waits for TLS: whoever says so has not looked
  * at our lines. A wrong address must not make dead letters of them, nor pass for a database that
  * stores them. But a gateway's page may say that a body is too large. */
@@ -80,8 +101,8 @@ static enum meaning meaning_of_status(enum bs_delivery_api api, const struct bs_
     case 429:
         return PASSES_BY_ITSELF;
     case 400:
-        /* InfluxDB 3 has no such limits, and what it quotes ends at no such mark. */
-        return api != BS_DELIVERY_V3 && must_be_mended(a) ? MUST_BE_MENDED : JUDGED;
+    case 422:
+        return meaning_of_complaint(api, a);
     /* These speak of the request's sender, address, headers or encoding, never of a line in it. */
     case 401:
     case 402:

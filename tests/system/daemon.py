@@ -7,6 +7,7 @@ status.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -84,6 +85,16 @@ class Daemon:
 
     def thaw(self):
         self.child.signal(signal.SIGCONT)
+
+    def anonymous_bytes(self):
+        """Memory of the process's own: pages of its mapped logs belong to the kernel."""
+        text = Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(r"^RssAnon:\s+(\d+) kB$", text, re.M)[1]) * 1024
+
+    def is_sanitized(self):
+        """A sanitizer keeps what was freed, for a while."""
+        program = self.program.read_bytes()
+        return b"__asan_init" in program or b"__tsan_init" in program
 
     def log_text(self):
         return self.child.text() if self.child else ""

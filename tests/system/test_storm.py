@@ -10,7 +10,6 @@ import json
 import re
 import time
 from datetime import datetime
-from pathlib import Path
 
 from harness import expect, expect_true
 from processes import Failure, wait_until
@@ -67,17 +66,6 @@ def expect_right(results, documents):
                f"the answer to {name}: {answer}")
 
 
-def anonymous_bytes(pid):
-    """Memory of the process's own: pages of its mapped logs belong to the kernel."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^RssAnon:\s+(\d+) kB$", text, re.M)[1]) * 1024
-
-
-def is_sanitized(daemon):
-    """A sanitizer keeps what was freed, for a while."""
-    return b"__asan_init" in daemon.program.read_bytes()
-
-
 def spread_s(results):
     """From the first document's arrival to the last one's."""
     times = [arrival(payload) for payload in results.values()]
@@ -105,7 +93,7 @@ def settled(daemon, broker):
 def expect_flat(case, daemon, held):
     """Of the anonymous memory after each storm; a second storm may still grow tables."""
     case.notes.append("MB held after each: " + ", ".join(f"{size / 1e6:.1f}" for size in held))
-    if not is_sanitized(daemon):
+    if not daemon.is_sanitized():
         expect_true(held[-1] <= held[1] * 1.05, f"no more is held than after the second: {held}")
 
 
@@ -121,7 +109,7 @@ def test_storm_at_every_connection(case):
     expect_settled(daemon, broker)
     case.notes.append(f"{MEMBERS} came in {spread_s(results):.2f} s")
     broker.save()
-    held = [anonymous_bytes(daemon.child.pid)]
+    held = [daemon.anonymous_bytes()]
     for storm in range(2, 9 if case.long else 5):
         broker.kill()
         moment = time.time()
@@ -129,7 +117,7 @@ def test_storm_at_every_connection(case):
         wait_for_summary(daemon, storm)
         expect_right(read_results(daemon, broker, moment), documents)
         expect_settled(daemon, broker)
-        held.append(anonymous_bytes(daemon.child.pid))
+        held.append(daemon.anonymous_bytes())
     expect_flat(case, daemon, held)
     again = sum(map(int, re.findall(r"(\d+) came again unchanged", daemon.log_text())))
     # The first connection of a daemon that knows no document hears them twice.

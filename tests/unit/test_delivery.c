@@ -56,6 +56,7 @@ struct row {
 #define LIST      "{\"error\":\"partial write\",\"data\":[{\"line_number\":2}]}"
 #define OBJECT    "{\"error\":\"parsing failed\",\"data\":{\"line_number\":2}}"
 #define CONFLICT  "partial write: field type conflict: input field \"f\" dropped=1"
+#define NO_ROOM   "partial write: write /x/_series/01/0000: no space left on device dropped=1"
 #define BEYOND    "partial write: points beyond retention policy"
 
 static const struct row rows[] = {
@@ -84,6 +85,14 @@ static const struct row rows[] = {
      {REFUSE, REFUSE, BAD}},
     {400, "", "{\"error\":\"max-series-per-database limit exceeded: (9)\"}", {REFUSE, REFUSE, BAD}},
     {400, "unable to parse 'm,alias=max-values-per-tag f=': bad", "", ALL(BAD)},
+    {400, NO_ROOM, "", {RETRY, RETRY, BAD}},
+    {400, "", "{\"error\":\"" NO_ROOM "\"}", {RETRY, RETRY, BAD}},
+    {422, NO_ROOM, "", {RETRY, RETRY, BAD}},
+    {400, "partial write: write /x/_series/01/0000: disk quota exceeded", "", {RETRY, RETRY, BAD}},
+    {400, "partial write: write /x/_series/01/0000: input/output error", "", {RETRY, RETRY, BAD}},
+    {400, "partial write: open /x/index: read-only file system", "", {RETRY, RETRY, BAD}},
+    {400, "partial write: open /x/index: too many open files", "", {RETRY, RETRY, BAD}},
+    {400, "unable to parse 'm,a=no space left on device f=': bad", "", ALL(BAD)},
     {400, "unable to parse 'm,a=points\\ beyond\\ retention\\ policy f=': x", "", ALL(BAD)},
     {400, CONFLICT, "", ALL(BAD)},
     {400, "", "{\"error\":\"" CONFLICT "\"}", ALL(BAD)},
