@@ -163,13 +163,22 @@ static void on_end(void *context, enum bs_status status, int error)
         uv_timer_start(&rt->timers[BS_TIMER_SNAPSHOT], bs_runtime_on_timer, LOOK_MS, LOOK_MS);
 }
 
-/* Rows that wait in memory are in neither the outbox nor the state; answers that the broker has not
- * got are said again only by a fold of their documents. */
+static bool is_at_bound(const struct bs_runtime *rt)
+{
+    return bs_log_condition(rt->intake).trouble == BS_LOG_AT_BOUND;
+}
+
+/* Rows that wait in memory are in neither the outbox nor the state. Answers that the broker has not
+ * got are said again only by a fold of their documents; but from a full intake they keep us away
+ * from the very broker that should get them, and it hands its documents over again when we are
+ * back.
+ */
 static bool is_whole(const struct bs_runtime *rt)
 {
     struct bs_mqtt_state mqtt;
     bs_mqtt_get_state(rt->mqtt, &mqtt);
-    return !rt->fold.backlog && rt->reload == BS_RELOAD_NONE && mqtt.patient == 0;
+    return !rt->fold.backlog && rt->reload == BS_RELOAD_NONE &&
+           (mqtt.patient == 0 || is_at_bound(rt));
 }
 
 static bool is_due(const struct bs_runtime *rt, uint64_t now_ns)
@@ -233,8 +242,7 @@ static void take_last(struct bs_runtime *rt)
  * is no next one: a tick makes one, out of the reserve. */
 static void make_news(struct bs_runtime *rt)
 {
-    if (rt->snapshots.newest == bs_log_head(rt->intake) &&
-        bs_log_condition(rt->intake).trouble == BS_LOG_AT_BOUND)
+    if (rt->snapshots.newest == bs_log_head(rt->intake) && is_at_bound(rt))
         bs_log_append(rt->intake, BS_RECORD_TICK, 0, NULL, 0, NULL);
 }
 
