@@ -76,7 +76,8 @@ void sim_history_recover(struct sim_history *h, uint64_t first,
     struct bs_record found;
     bool any = read(context, &found);
     for (size_t i = 0; i < h->count; i++) {
-        if (h->records[i].position < first || h->records[i].lost)
+        if (h->records[i].position < first || h->records[i].lost ||
+            h->records[i].next <= world->truth.released)
             continue;
         while (any && found.position < h->records[i].position)
             any = read(context, &found);
