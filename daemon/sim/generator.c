@@ -57,8 +57,11 @@ static void set_daemon(struct generator *g)
     set(g, "output.used", chance(g, 10));
     unsigned segment = PICK(g, 0, 16384, 65536), in_flight = PICK(g, 1, 3, 10, 100);
     set(g, "intake.segment_bytes", segment);
-    if (segment > 0 && chance(g, 50))
-        set(g, "intake.max_bytes", segment * PICK(g, 4, 6, 12));
+    bool bounded = segment == 65536 && chance(g, 70);
+    if (bounded) {
+        set(g, "intake.max_bytes", segment * PICK(g, 4, 5, 6));
+        set(g, "journal.snapshot_s", PICK(g, 5, 10));
+    }
     /* What is in flight fits into the reserve, half a segment. */
     set(g, "mqtt.receive_maximum", segment > 0 && in_flight > 10 ? 10 : in_flight);
     if (chance(g, 30)) {

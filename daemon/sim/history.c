@@ -10,12 +10,15 @@
 #define HISTORY_BYTES_MAX ((size_t)1 << 32)
 
 /* Of a record and of its rows: what stands before its lines. */
+/* After answers for so long everything is sent once more. */
+#define RESOLVED_NS       UINT64_C(10000000000)
+
 #define HEADS_BYTES       (32 + BS_POINTS_HEAD_BYTES)
 
 void sim_history_reset(struct sim_history *h)
 {
     h->count = h->points_first = h->points_count = 0;
-    h->dropped = h->dropped_used = h->letters = h->expired = 0;
+    h->stale = h->dropped = h->dropped_used = h->letters = h->expired = 0;
     if (!h->bytes.max)
         bs_buffer_init(&h->bytes, HISTORY_BYTES_MAX);
     bs_buffer_reset(&h->bytes);
@@ -76,7 +79,8 @@ void sim_history_recover(struct sim_history *h, uint64_t first,
     struct bs_record found;
     bool any = read(context, &found);
     for (size_t i = 0; i < h->count; i++) {
-        if (h->records[i].position < first || h->records[i].lost)
+        if (h->records[i].position < first || h->records[i].lost ||
+            h->records[i].next <= world->truth.released)
             continue;
         while (any && found.position < h->records[i].position)
             any = read(context, &found);
@@ -148,9 +152,17 @@ void sim_history_settle(struct sim_history *h, uint64_t from, uint64_t until)
         if (p->position >= until)
             break;
         uint64_t end = until < p->lines_end ? until : p->lines_end;
+        if (p->unresolved_ns + RESOLVED_NS <= world->now_ns)
+            p->unresolved_ns = 0;
         if (from <= p->settled && end > p->settled)
             p->settled = end;
     }
+}
+
+void sim_history_unsettle(struct sim_history *h, uint64_t from, uint64_t until)
+{
+    for (size_t i = find_points(h, from); i < h->points_count && h->points[i].position < until; i++)
+        h->points[i].unresolved_ns = world->now_ns;
 }
 
 uint64_t sim_history_highest_origin(const struct sim_history *h, uint64_t from, uint64_t until)
@@ -161,12 +173,13 @@ uint64_t sim_history_highest_origin(const struct sim_history *h, uint64_t from, 
     return highest;
 }
 
-void sim_history_release_points(struct sim_history *h, uint64_t position)
+void sim_history_release_points(struct sim_history *h, uint64_t position, bool at_bound)
 {
     uint64_t unsettled = 0, where = 0;
     for (; h->points_first < h->points_count && h->points[h->points_first].next <= position;
          h->points_first++) {
         const struct sim_past_points *p = &h->points[h->points_first];
+        h->stale += at_bound && p->unresolved_ns > 0 ? p->points : 0;
         if (p->settled >= p->lines_end)
             continue;
         where = unsettled == 0 ? p->position : where;

@@ -26,6 +26,7 @@ struct sim_past_record {
 struct sim_past_points {
     uint64_t position, next, origin;
     uint64_t settled, lines_end; /* positions of bytes: the lines before it are settled; of all */
+    uint64_t unresolved_ns;      /* when a transfer of them ended without an answer last; 0: none */
     uint32_t points;
 };
 
@@ -36,7 +37,8 @@ struct sim_history {
     struct sim_past_points *points;
     size_t points_first, points_count, points_room; /* before `first` they were released */
     uint64_t dropped, dropped_used; /* points given up as the daemon counts, and seen to be so */
-    uint64_t letters, expired;      /* likewise */
+    uint64_t stale; /* points that a stale write may have won over when the outbox had no room */
+    uint64_t letters, expired; /* likewise */
 };
 
 void sim_history_reset(struct sim_history *h);
@@ -58,7 +60,9 @@ void sim_history_cut_points(struct sim_history *h, uint64_t position);
 void sim_history_settle(struct sim_history *h, uint64_t from, uint64_t until);
 /* The highest origin of the rows in these bytes. */
 uint64_t sim_history_highest_origin(const struct sim_history *h, uint64_t from, uint64_t until);
+/* A transfer of these bytes had no answer: it may be applied later. */
+void sim_history_unsettle(struct sim_history *h, uint64_t from, uint64_t until);
 /* The outbox lets go of everything before `position`: breaks a rule where that was not to be. */
-void sim_history_release_points(struct sim_history *h, uint64_t position);
+void sim_history_release_points(struct sim_history *h, uint64_t position, bool at_bound);
 
 #endif

@@ -28,8 +28,11 @@ struct bs_influx {
 
 static void note_settled(const struct bs_influx *x)
 {
-    if (x->answer.settles)
+    const struct sim_answer *a = &x->answer;
+    if (a->settles)
         sim_history_settle(&world->history, x->from, x->until);
+    else if (a->sent && (a->none || a->status == 502 || a->status == 504))
+        sim_history_unsettle(&world->history, x->from, x->until);
 }
 
 static uint64_t sent_bytes(const struct bs_influx *x)
@@ -67,8 +70,7 @@ static void on_answered(uv_async_t *async)
 static void on_end(struct sim_event *event)
 {
     struct bs_influx *x = SIM_OWNER(event, struct bs_influx, end);
-    if (!x->answer.none)
-        note_settled(x);
+    note_settled(x);
     uv_async_send(&x->answered);
 }
 
@@ -141,6 +143,8 @@ static void on_closed(uv_handle_t *handle)
 /* What has not arrived yet may do so all the same. */
 static void give_up(struct bs_influx *x)
 {
+    if (x->busy && x->until > 0)
+        sim_history_unsettle(&world->history, x->from, x->until);
     if (sim_event_waits(&x->arrival) && bs_random_below(&world->chance, 2) == 0 &&
         world->database.mode != SIM_DATABASE_DOWN)
         sim_database_take_later(&world->database, x->parts, x->part_count,

@@ -320,7 +320,7 @@ void bs_log_release(struct bs_log *log, uint64_t position)
     if (log->is_intake)
         sim_truth_check_release(&world->truth, position);
     else
-        sim_history_release_points(&world->history, position);
+        sim_history_release_points(&world->history, position, log_is_at_bound(log));
     log_wake(log);
 }
 

@@ -77,7 +77,7 @@ void sim_truth_check_release(struct sim_truth *t, uint64_t position)
 {
     uint64_t positions[16];
     size_t count = sim_snapshots_durable(positions, 16);
-    (void)t;
+    t->released = position > t->released ? position : t->released;
     if (count < 2 || position > positions[1])
         sim_violation("the intake is released up to %llu, but the older snapshot is of %llu",
                       (unsigned long long)position,

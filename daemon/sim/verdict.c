@@ -159,7 +159,7 @@ static void note_difference(struct verdict *v, const struct sim_row *expected,
                             const struct sim_row *found, struct bs_slice field)
 {
     v->differing++;
-    if (v->differing > world->history.dropped)
+    if (v->differing > world->history.dropped + world->history.stale)
         sim_violation("row %.*s: expected %.*s, the database has %.*s (%.*s differs)",
                       (int)expected->key.length, expected->key.at, (int)expected->last.length,
                       expected->last.at, found ? (int)found->fields.length : 7,
@@ -175,7 +175,7 @@ static void check_row(struct verdict *v, const struct sim_row *expected)
         return;
     if (!found || !sim_fields_are_in(expected->last, found->fields, &field))
         note_difference(v, expected, found, field);
-    else if (!loose && world->history.dropped == 0 &&
+    else if (!loose && world->history.dropped + world->history.stale == 0 &&
              (!sim_fields_are_in(expected->fields, found->fields, &field) ||
               !sim_fields_are_in(found->fields, expected->fields, &field)))
         note_difference(v, expected, found, field);
