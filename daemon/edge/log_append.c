@@ -35,15 +35,23 @@ static bool wait_for_whole(struct bs_log *log)
     return true;
 }
 
+/* Of the last room that there is, messages leave some to records of our own: without one nothing
+ * more could happen that ever gave room. */
+static uint64_t kept_from(const struct bs_log *log, enum bs_record_type type)
+{
+    bool last = !log_segment_next(log->current) && (log->spare_error || log->at_bound);
+    return last && type == BS_RECORD_MESSAGE ? BS_LOG_OWN_BYTES : 0;
+}
+
 /* Moves on to the spare where the record does not fit. Waits only while the log's thread is at work
  * on a spare (that is a burst faster than the disk, not a full one), and once a segment for a sync.
  */
-static enum bs_status make_room(struct bs_log *log, uint64_t bytes)
+static enum bs_status make_room(struct bs_log *log, enum bs_record_type type, uint64_t bytes)
 {
     for (;;) {
         if (log->sync_error)
             return BS_IO;
-        if (bytes <= room_in(log->current))
+        if (bytes + kept_from(log, type) <= room_in(log->current))
             return BS_OK;
         struct log_segment *spare = log_segment_next(log->current);
         if (spare && wait_for_whole(log))
@@ -180,7 +188,7 @@ enum bs_status bs_log_append(struct bs_log *log, enum bs_record_type type, uint8
     a.head.flags = flags;
 
     pthread_mutex_lock(&log->mutex);
-    enum bs_status status = make_room(log, bytes);
+    enum bs_status status = make_room(log, type, bytes);
     if (status == BS_OK)
         status = put(log, &a);
     if (status == BS_OK) {

@@ -11,12 +11,15 @@
 struct room_wait {
     struct bs_log *log;
     uint64_t bytes;
+    bool message;
 };
 
+/* Messages leave some of the last room. */
 static bool fits(const struct room_wait *w)
 {
     const struct log_segment *s = w->log->current;
-    return w->bytes <= log_limit(s) - s->end;
+    bool last = !s->next && (w->log->spare_error || w->log->at_bound);
+    return w->bytes + (last && w->message ? BS_LOG_OWN_BYTES : 0) <= log_limit(s) - s->end;
 }
 
 /* Whether there is anything to say: the room is there, or a spare, or there will be none. */
@@ -44,9 +47,9 @@ static bool wait_for_whole(struct room_wait *w)
     return sim_block(is_whole, w);
 }
 
-static enum bs_status make_room(struct bs_log *log, uint64_t bytes)
+static enum bs_status make_room(struct bs_log *log, enum bs_record_type type, uint64_t bytes)
 {
-    struct room_wait wait = {log, bytes};
+    struct room_wait wait = {log, bytes, type == BS_RECORD_MESSAGE};
     for (;;) {
         if (!sim_block(has_spare_or_none, &wait))
             return BS_IO;
@@ -130,7 +133,7 @@ enum bs_status bs_log_append(struct bs_log *log, enum bs_record_type type, uint8
         return BS_IO;
     if (bytes > log->options.segment_bytes - LOG_HEADER_BYTES)
         return BS_INVALID;
-    enum bs_status status = make_room(log, bytes);
+    enum bs_status status = make_room(log, type, bytes);
     if (status != BS_OK)
         return status;
     struct bs_record r = {

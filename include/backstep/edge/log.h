@@ -36,6 +36,9 @@
 #define BS_LOG_MARKS             16
 #define BS_LOG_SEGMENT_BYTES_MIN 4096
 
+/* What messages leave of the last room: STARTs and TICKs, some dozens of them. */
+#define BS_LOG_OWN_BYTES         1024
+
 struct bs_log;
 
 struct bs_log_options {
@@ -96,7 +99,8 @@ enum bs_status bs_log_open(struct bs_log **ret, const struct bs_log_options *opt
 void bs_log_close(struct bs_log *log);
 
 /* Appends one record, its body the parts (at most 8) one behind the other; stamps it. BS_FULL where
- * max_bytes is reached and not even the reserve has room; BS_NO_SPACE, BS_IO where the disk has
+ * max_bytes is reached and not even the reserve has room (but BS_LOG_OWN_BYTES, for a message);
+ * BS_NO_SPACE, BS_IO where the disk has
  * none for it or it could not be made durable as promised (with sync_ms 0 it may be read all the
  * same); BS_INVALID where no segment could hold it. ret_position (may be NULL) = where the record
  * ends. Thread-safe. */
