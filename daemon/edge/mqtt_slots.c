@@ -6,12 +6,18 @@
 
 #include <stdlib.h>
 
-static void free_slot(struct bs_mqtt_slot *slot)
+static size_t content_bytes(const struct bs_mqtt_content *content)
+{
+    return sizeof(*content) + content->payload.length + content->correlation.length;
+}
+
+static void free_slot(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
 {
     struct bs_mqtt_content *content, *after;
 
     DL_FOREACH_SAFE(slot->contents, content, after)
     {
+        slots->bytes -= content_bytes(content);
         free(content);
     }
     free(slot);
@@ -36,7 +42,7 @@ static void forget(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot)
     bs_check(!slot->queued);
     slots->patient_count -= slot->patient;
     HASH_DEL(slots->by_topic, slot); /* NOLINT: it is in the table */
-    free_slot(slot);
+    free_slot(slots, slot);
 }
 
 /* The broker has what was there before it: it is not given up for want of a connection. */
@@ -92,11 +98,6 @@ static enum bs_status add_slot(struct bs_mqtt_slots *slots, const struct bs_mqtt
     return BS_OK;
 }
 
-static size_t content_bytes(const struct bs_mqtt_content *content)
-{
-    return sizeof(*content) + content->payload.length + content->correlation.length;
-}
-
 static void remove_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
                            struct bs_mqtt_content *content)
 {
@@ -107,6 +108,7 @@ static void remove_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slo
         slots->in_turn_bytes -= content_bytes(counted);
     }
     DL_DELETE(slot->contents, content); /* NOLINT: it is in the list, which has a last one */
+    slots->bytes -= content_bytes(content);
     free(content);
 }
 
@@ -129,19 +131,25 @@ static void add_content(struct bs_mqtt_slots *slots, struct bs_mqtt_slot *slot,
 enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
                                  const struct bs_mqtt_publication *publication, uint64_t now_ns)
 {
-    struct bs_mqtt_content *content = copy_content(publication, now_ns);
     struct bs_mqtt_slot *slot = NULL;
+    struct bs_mqtt_content *content;
     enum bs_status status = BS_OK;
 
+    if (publication->patient && slots->bytes >= BS_MQTT_WAITING_BYTES) {
+        return BS_FULL;
+    }
+    content = copy_content(publication, now_ns);
     if (content == NULL) {
         return BS_NO_MEMORY;
     }
+    slots->bytes += content_bytes(content);
     HASH_FIND(hh, slots->by_topic, publication->topic.at, publication->topic.length, slot);
     if (slot != NULL) {
         add_content(slots, slot, content);
     } else {
         status = add_slot(slots, publication, content);
         if (status != BS_OK) {
+            slots->bytes -= content_bytes(content);
             free(content);
         }
     }
@@ -240,7 +248,7 @@ void bs_mqtt_slots_fini(struct bs_mqtt_slots *slots)
     HASH_ITER(hh, slots->by_topic, slot, after)
     {
         HASH_DEL(slots->by_topic, slot); /* NOLINT: the next one was taken before */
-        free_slot(slot);
+        free_slot(slots, slot);
     }
     *slots = (struct bs_mqtt_slots){0};
 }

@@ -22,6 +22,10 @@
  * Beyond it the newest wins among answers, too. */
 #define BS_MQTT_IN_TURN_BYTES (16u * 1024 * 1024)
 
+/* Contents of all slots together, beyond which no answer is taken. A usual answer has some three
+ * hundred bytes; whoever asks may add 64 KiB of correlation data to each. */
+#define BS_MQTT_WAITING_BYTES (128u * 1024 * 1024)
+
 struct bs_mqtt_content {
     struct bs_slice payload, correlation; /* both in `bytes` */
     int qos;
@@ -47,6 +51,7 @@ struct bs_mqtt_slots {
     struct bs_mqtt_slot *queues[2]; /* the patient ones' second; each first come, first out */
     size_t flying_count;
     size_t patient_count; /* slots, waiting or flying */
+    size_t bytes;         /* of all contents */
     size_t in_turn_bytes; /* of the contents that are not the first of their slot */
 };
 
@@ -60,7 +65,8 @@ enum bs_mqtt_outcome {
 
 void bs_mqtt_slots_fini(struct bs_mqtt_slots *slots);
 
-/* Copies the publication. BS_FULL where BS_MQTT_SLOTS_MAX topics are outstanding. Times of this and
+/* Copies the publication. BS_FULL where BS_MQTT_SLOTS_MAX topics are outstanding, or where it is an
+ * answer and BS_MQTT_WAITING_BYTES are. Times of this and
  * the next are CLOCK_MONOTONIC. */
 enum bs_status bs_mqtt_slots_put(struct bs_mqtt_slots *slots,
                                  const struct bs_mqtt_publication *publication, uint64_t now_ns);

@@ -107,6 +107,7 @@ static void test_answers_keep_their_turn(void **state)
     assert_true(bs_mqtt_slots_idle(&s));
     assert_null(s.by_topic);
     assert_int_equal(s.in_turn_bytes, 0);
+    assert_int_equal(s.bytes, 0);
     bs_mqtt_slots_fini(&s);
 }
 
@@ -129,6 +130,7 @@ static void test_only_answers_wait_behind_each_other(void **state)
     bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
     assert_true(bs_mqtt_slots_idle(&s));
     assert_int_equal(s.in_turn_bytes, 0);
+    assert_int_equal(s.bytes, 0);
     bs_mqtt_slots_fini(&s);
 }
 
@@ -161,6 +163,7 @@ static void test_the_bound_of_waiting_answers_holds(void **state)
     assert_true(sent > 250 && sent <= BS_MQTT_IN_TURN_BYTES / sizeof(large) + 1);
     assert_string_equal(last, large);
     assert_int_equal(s.in_turn_bytes, 0);
+    assert_int_equal(s.bytes, 0);
     bs_mqtt_slots_fini(&s);
 }
 
@@ -243,6 +246,7 @@ static void test_notices_keep_their_turn(void **state)
     bs_mqtt_slots_settle(&s, slot, BS_MQTT_DELIVERED);
     assert_true(bs_mqtt_slots_idle(&s));
     assert_int_equal(s.in_turn_bytes, 0);
+    assert_int_equal(s.bytes, 0);
     bs_mqtt_slots_fini(&s);
 }
 
@@ -270,6 +274,7 @@ static void test_what_has_waited_too_long_is_given_up(void **state)
     assert_true(bs_mqtt_slots_idle(&s));
     assert_null(s.by_topic);
     assert_int_equal(s.in_turn_bytes, 0);
+    assert_int_equal(s.bytes, 0);
     bs_mqtt_slots_fini(&s);
 }
 
@@ -288,6 +293,35 @@ static void test_the_bound_holds(void **state)
     bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s, NOW), BS_MQTT_DELIVERED);
     assert_int_equal(put(&s, "one more", "x", 1), BS_OK);
     bs_mqtt_slots_fini(&s);
+}
+
+/* Large ones do not get beyond what may wait, and keep nothing else out. */
+static void test_the_bound_of_bytes_holds(void **state)
+{
+    static char correlation[65535];
+    struct bs_mqtt_slots s = {0};
+    struct bs_mqtt_publication answer = {.qos = 1, .patient = true, .in_turn = true};
+    struct bs_mqtt_publication service = {
+        .topic = BS_SLICE("service"), .payload = BS_SLICE("stalled"), .qos = 1};
+    unsigned count = 0;
+    char topic[16];
+
+    (void)state;
+    answer.correlation = bs_slice_of(correlation, sizeof(correlation));
+    for (enum bs_status status = BS_OK; status == BS_OK; count += status == BS_OK) {
+        snprintf(topic, sizeof(topic), "t/%u", count);
+        answer.topic = bs_slice_text(topic);
+        status = bs_mqtt_slots_put(&s, &answer, NOW);
+        assert_true(status == BS_OK || status == BS_FULL);
+    }
+    assert_in_range(count, 2040, 2048);
+    assert_in_range(s.bytes, BS_MQTT_WAITING_BYTES, BS_MQTT_WAITING_BYTES + 66000);
+    assert_int_equal(bs_mqtt_slots_put(&s, &service, NOW), BS_OK);
+    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s, NOW), BS_MQTT_DELIVERED);
+    bs_mqtt_slots_settle(&s, bs_mqtt_slots_take(&s, NOW), BS_MQTT_DELIVERED);
+    assert_int_equal(bs_mqtt_slots_put(&s, &answer, NOW), BS_OK);
+    bs_mqtt_slots_fini(&s);
+    assert_int_equal(s.bytes, 0);
 }
 
 /* Thousands of answers must not keep one line about the daemon itself waiting. */
@@ -369,6 +403,7 @@ static void run_at_random(bool in_turn)
     if (in_turn) {
         assert_int_equal(delivered_count, put_count);
         assert_int_equal(s.in_turn_bytes, 0);
+        assert_int_equal(s.bytes, 0);
     }
     bs_mqtt_slots_fini(&s);
 }
@@ -398,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_notices_keep_their_turn),
         cmocka_unit_test(test_what_has_waited_too_long_is_given_up),
         cmocka_unit_test(test_the_bound_holds),
+        cmocka_unit_test(test_the_bound_of_bytes_holds),
         cmocka_unit_test(test_the_patient_wait_for_the_others),
         cmocka_unit_test(test_a_random_run_ends_with_the_newest),
         cmocka_unit_test(test_a_random_run_of_answers_leaves_none_out),
