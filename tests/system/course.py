@@ -128,12 +128,12 @@ class Course:
     def befall(self, fault, lasting_s, at_most_s, settle_s):
         """One fault for so long, or longer if it has not made itself felt; then, while it is to be
         got over, the time for that."""
-        began = time.monotonic()
+        began, before = time.monotonic(), fault.felt and fault.felt()
         self.say(f"begins: {fault.name}")
         self.present = fault
         fault.begin()
         self.go_on(lasting_s)
-        if not fault.felt() and not self.go_on(at_most_s - lasting_s, fault.felt):
+        if fault.felt and not self.go_on(at_most_s, lambda: fault.felt() > before):
             raise Failure(f"{fault.name}: it made no difference within {at_most_s} s")
         fault.end()
         self.present = None
