@@ -51,6 +51,7 @@ void sim_world_reset(uint64_t seed)
     sim_wearables_reset(&w->wearables);
     sim_history_reset(&w->history);
     sim_truth_reset(&w->truth);
+    w->said = (struct sim_said){0};
 }
 
 uint64_t sim_now_ns(void)
@@ -109,6 +110,8 @@ void sim_violation(const char *format, ...)
 
 void sim_trace_line(const char *format, ...)
 {
+    if (world->process.dead) /* nobody hears it any more */
+        return;
     fprintf(world->trace, "%.6f ", (double)sim_now_ns() / 1e9);
     va_list arguments;
     va_start(arguments, format);
