@@ -99,7 +99,9 @@ static const struct argp argp = {
 
 static void report(const char *what, const struct sim_result *r)
 {
-    if (r->failed)
+    if (r->malformed)
+        printf("%s:%s\n", what, r->violation);
+    else if (r->failed)
         printf("%s: VIOLATION: %s\n", what, r->violation);
     else
         printf("%s: held; %llu records, %llu steps, %llu rows, %llu events, %llu s\n", what,
@@ -144,6 +146,8 @@ static bool run_file(const struct arguments *a, const char *path)
     sim_run(&script, a->has_seed ? a->seed : 1, a->trace ? stdout : NULL, &result);
     report(path, &result);
     sim_script_fini(&script);
+    if (result.malformed)
+        exit(2);
     return !result.failed;
 }
 

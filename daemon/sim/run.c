@@ -138,7 +138,7 @@ void sim_run(struct sim_script *script, uint64_t seed, FILE *trace, struct sim_r
     sim_world_reset(seed);
     world->trace = trace;
     if (!sim_script_make_ready(script, ret->violation, sizeof ret->violation)) {
-        ret->failed = true;
+        ret->failed = ret->malformed = true;
         return;
     }
     sim_disk_reset(&world->disk); /* by the settings of the script */
