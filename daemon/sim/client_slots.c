@@ -61,13 +61,21 @@ enum bs_status client_slots_put(struct client_slots *s, const struct bs_mqtt_pub
     return BS_OK;
 }
 
+static void say(const struct client_slot *slot)
+{
+    struct bs_slice topic = bs_slice_of(slot->bytes, slot->topic_length);
+    struct bs_slice payload = bs_slice_of(slot->bytes + slot->topic_length, slot->payload_length);
+    sim_trace("%s%.*s %.*s", slot->retained ? "retained " : "", (int)topic.length, topic.at,
+              (int)payload.length, payload.at);
+    sim_said_note(&world->said, topic, payload);
+}
+
 void client_slots_send(struct client_slots *s)
 {
     while (s->first) {
         struct client_slot *slot = s->first;
         if (slot->expires_ns > world->now_ns)
-            sim_trace("%s%.*s %.*s", slot->retained ? "retained " : "", (int)slot->topic_length,
-                      slot->bytes, (int)slot->payload_length, slot->bytes + slot->topic_length);
+            say(slot);
         forget(s, slot);
     }
 }

@@ -6,11 +6,15 @@
 
 #include <stdio.h>
 
+/* More devices than the world has room for would follow. */
+enum { MEMBERS_MAX = 60 };
+
 struct generator {
     struct sim_script *script;
     struct bs_random random;
     unsigned members, devices; /* so far */
     unsigned walking_s;
+    uint64_t messages;
     bool groups;
 };
 
@@ -122,6 +126,7 @@ static void add_walks(struct generator *g, const char *device)
         if (chance(g, 15)) /* some once more, as after a device's own restart */
             sim_script_add(g->script, "at %.3f steps %s boot %u seq %u..%u form batch batch 10",
                            at + 5, device, 1 + walk / 3, seq, seq + steps / 2);
+        g->messages += (steps + batch - 1) / batch;
         at += (double)every * steps / 1000 + (double)draw(g, 0, 6000) / 1000;
         seq += steps;
     }
@@ -300,7 +305,7 @@ static void befall(struct generator *g)
     }
 }
 
-void sim_generate(struct sim_script *s, uint64_t seed)
+void sim_generate(struct sim_script *s, uint64_t seed, uint64_t least)
 {
     struct generator g = {.script = s, .walking_s = 120};
     bs_random_init(&g.random, seed);
@@ -312,6 +317,8 @@ void sim_generate(struct sim_script *s, uint64_t seed)
     if (g.groups)
         add_class(&g);
     for (uint64_t members = draw(&g, 2, 7); members > 0; members--)
+        add_member(&g);
+    while (g.messages < least && g.members < MEMBERS_MAX)
         add_member(&g);
     for (uint64_t faults = draw(&g, 0, 12); faults > 0; faults--)
         befall(&g);

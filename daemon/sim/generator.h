@@ -4,6 +4,8 @@
 
 #include "script.h"
 
-void sim_generate(struct sim_script *s, uint64_t seed);
+/* `least`: the wearables publish so many messages at least, however many of them that takes; 0: as
+ * it comes. */
+void sim_generate(struct sim_script *s, uint64_t seed, uint64_t least);
 
 #endif

@@ -43,6 +43,15 @@ static uint64_t sent_bytes(const struct bs_influx *x)
     return x->answer.sent ? sum : 0;
 }
 
+static size_t count_lines(const struct bs_influx *x)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < x->part_count; i++)
+        for (size_t k = 0; k < x->parts[i].length; k++)
+            lines += x->parts[i].at[k] == '\n';
+    return lines;
+}
+
 static void on_answered(uv_async_t *async)
 {
     struct bs_influx *x = async->data;
@@ -62,7 +71,8 @@ static void on_answered(uv_async_t *async)
                                  : BS_SLICE("Couldn't connect to server");
         a.body = BS_SLICE("");
     }
-    sim_trace("database: answer %d %.*s", a.http_status, (int)a.error.length, a.error.at);
+    sim_trace("database: answer %d to %zu lines %.*s", a.http_status, count_lines(x),
+              (int)a.error.length, a.error.at);
     x->busy = false;
     x->done(x->context, &a);
 }

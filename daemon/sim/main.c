@@ -1,32 +1,41 @@
 /* backstep-sim: the daemon's real core and shell in a simulated world. */
+#include "expectation.h"
 #include "generator.h"
 #include "happenings.h"
+#include "many.h"
 #include "run.h"
 #include "settings.h"
+#include "shrink.h"
 #include "world.h"
 
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+enum { EXIT_HELD, EXIT_VIOLATED, EXIT_MALFORMED };
 
 const char *argp_program_version = "backstep-sim " BACKSTEP_VERSION;
 
 struct arguments {
-    uint64_t seed, from, seeds;
-    unsigned jobs;
-    bool has_seed, trace, print, list, quiet;
+    struct sim_many many;
+    uint64_t seed;
+    bool has_seed, trace, print, list, shrink;
     char **files;
     int file_count;
 };
 
+enum { KEY_FOR = 256, KEY_KEEP, KEY_RECORDS, KEY_SHRINK };
+
 static const struct argp_option options[] = {
-    {"seed", 's', "N", 0, "Run the random world of seed N", 0},
+    {"seed", 's', "N", 0, "Run the random world of seed N; with SCENARIO: its chances", 0},
     {"seeds", 'n', "N", 0, "Run N random worlds", 0},
     {"from", 'f', "M", 0, "Begin with seed M (1)", 0},
     {"jobs", 'j', "N", 0, "In so many processes (1)", 0},
+    {"for", KEY_FOR, "SECONDS", 0, "Begin no seed after so many", 0},
+    {"records", KEY_RECORDS, "N", 0, "Of each seed, messages at least", 0},
+    {"keep", KEY_KEEP, "FOLDER", 0, "Shrink seeds that failed, and keep them there", 0},
+    {"shrink", KEY_SHRINK, NULL, 0, "Print the shortest script that fails as this one does", 0},
     {"trace", 't', NULL, 0, "Say what happens, line by line", 0},
     {"print", 'p', NULL, 0, "Print the scenario of --seed and do not run it", 0},
     {"list", 'l', NULL, 0, "Print settings and happenings of a scenario", 0},
@@ -34,32 +43,59 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static uint64_t number(const char *text, struct argp_state *state)
+static uint64_t number(const char *text, uint64_t most, struct argp_state *state)
 {
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 0);
-    if (errno || *end || end == text)
-        argp_error(state, "%s is no number", text);
+    if (errno || *end || end == text || value > most)
+        argp_error(state, "%s is no number up to %llu", text, (unsigned long long)most);
     return value;
+}
+
+static bool parse_many(int key, char *value, struct argp_state *state, struct sim_many *m)
+{
+    switch (key) {
+    case 'n':
+        m->seeds = number(value, INT64_MAX, state);
+        return true;
+    case 'f':
+        m->from = number(value, INT64_MAX, state);
+        return true;
+    case 'j':
+        m->jobs = (unsigned)number(value, SIM_JOBS_MAX, state);
+        if (m->jobs == 0)
+            argp_error(state, "no process is not enough");
+        return true;
+    case KEY_FOR:
+        m->seconds = (unsigned)number(value, 1000000, state);
+        return true;
+    case KEY_RECORDS:
+        m->least = number(value, 1000000, state);
+        return true;
+    case KEY_KEEP:
+        m->keep = value;
+        return true;
+    case 'q':
+        m->quiet = true;
+        return true;
+    default:
+        return false;
+    }
 }
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
     struct arguments *a = state->input;
+    if (parse_many(key, value, state, &a->many))
+        return 0;
     switch (key) {
     case 's':
-        a->seed = number(value, state);
+        a->seed = number(value, INT64_MAX, state);
         a->has_seed = true;
         return 0;
-    case 'n':
-        a->seeds = number(value, state);
-        return 0;
-    case 'f':
-        a->from = number(value, state);
-        return 0;
-    case 'j':
-        a->jobs = (unsigned)number(value, state);
+    case KEY_SHRINK:
+        a->shrink = true;
         return 0;
     case 't':
         a->trace = true;
@@ -69,9 +105,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return 0;
     case 'l':
         a->list = true;
-        return 0;
-    case 'q':
-        a->quiet = true;
         return 0;
     case ARGP_KEY_ARGS:
         a->files = state->argv + state->next;
@@ -89,123 +122,140 @@ static const struct argp argp = {
     .doc =
         "Runs the daemon's own code in a simulated world: virtual time, a broker, a database and "
         "a disk that fail, as scenarios or seeds tell. At the end every step that the broker "
-        "acknowledged must be in the database once.\v"
+        "acknowledged must be in the database once; and the trace of a scenario is as it "
+        "expects.\v"
         "Exit status: 0 if every run held, 1 if one did not, 2 for a scenario that is not "
         "understood.",
 };
 
-/* One run ---------------------------------------------------------------------------------------
- */
+/* Scenarios ------------------------------------------------------------------------------------ */
 
-static void report(const char *what, const struct sim_result *r)
+static void load(struct sim_script *s, const struct arguments *a, const char *path)
 {
-    if (r->malformed)
-        printf("%s:%s\n", what, r->violation);
-    else if (r->failed)
-        printf("%s: VIOLATION: %s\n", what, r->violation);
-    else
-        printf("%s: held; %llu records, %llu steps, %llu rows, %llu events, %llu s\n", what,
-               (unsigned long long)r->records, (unsigned long long)r->steps,
-               (unsigned long long)r->rows, (unsigned long long)r->events,
-               (unsigned long long)r->seconds);
-    fflush(stdout);
-}
-
-static bool run_seed(const struct arguments *a, uint64_t seed)
-{
-    struct sim_script script;
-    struct sim_result result;
-    char what[64];
-    sim_script_init(&script);
-    sim_generate(&script, seed);
-    if (a->print) {
-        sim_script_print(&script, stdout);
-    } else {
-        sim_run(&script, seed, a->trace ? stdout : NULL, &result);
-        snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
-        if (!a->quiet || result.failed)
-            report(what, &result);
+    sim_script_init(s);
+    if (!path) {
+        sim_generate(s, a->seed, a->many.least);
+        return;
     }
-    sim_script_fini(&script);
-    return a->print || !result.failed;
-}
-
-static bool run_file(const struct arguments *a, const char *path)
-{
-    struct sim_script script;
-    struct sim_result result;
     FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (!in) {
         fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        exit(2);
+        exit(EXIT_MALFORMED);
     }
-    sim_script_init(&script);
-    sim_script_read(&script, in);
+    sim_script_read(s, in);
     if (in != stdin)
         fclose(in);
-    sim_run(&script, a->has_seed ? a->seed : 1, a->trace ? stdout : NULL, &result);
-    report(path, &result);
+}
+
+static int judge(const struct arguments *a, const char *path, const struct sim_script *s,
+                 const struct sim_result *r, struct bs_slice trace)
+{
+    char problem[4096];
+    if (r->failed) {
+        printf("%s: %s%s\n", path, r->malformed ? "line " : "VIOLATION: ", r->violation);
+        return r->malformed ? EXIT_MALFORMED : EXIT_VIOLATED;
+    }
+    if (s->expected.length > 0 &&
+        !sim_expectation_holds(s->expected, s->expected_line, trace, problem, sizeof problem)) {
+        printf("%s: line %s\n", path, problem);
+        return EXIT_VIOLATED;
+    }
+    if (!a->many.quiet)
+        printf("%s: held; %llu records, %llu steps, %llu rows, %llu s\n", path,
+               (unsigned long long)r->records, (unsigned long long)r->steps,
+               (unsigned long long)r->rows, (unsigned long long)r->seconds);
+    return EXIT_HELD;
+}
+
+static int run_file(const struct arguments *a, const char *path)
+{
+    struct sim_script script;
+    struct sim_result result;
+    char *trace = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&trace, &length);
+    if (!out)
+        return EXIT_MALFORMED;
+    load(&script, a, path);
+    sim_run(&script, a->has_seed ? a->seed : sim_script_seed(&script, 1), out, &result);
+    fclose(out);
+    if (a->trace)
+        fwrite(trace, 1, length, stdout);
+    int status = judge(a, path, &script, &result, bs_slice_of(trace, length));
     sim_script_fini(&script);
-    if (result.malformed)
-        exit(2);
-    return !result.failed;
+    free(trace);
+    return status;
 }
 
-/* Many ------------------------------------------------------------------------------------------
- */
-
-static bool run_share(const struct arguments *a, unsigned share)
+/* NULL: the seed. */
+static int shrink(const struct arguments *a, const char *path)
 {
-    bool held = true;
-    for (uint64_t i = share; i < a->seeds; i += a->jobs)
-        held &= run_seed(a, a->from + i);
-    return held;
+    struct sim_script script, shortest;
+    struct sim_shrunk shrunk;
+    load(&script, a, path);
+    sim_script_init(&shortest);
+    sim_shrink(&script, a->has_seed ? a->seed : 1, &shortest, &shrunk);
+    if (shrunk.failed)
+        sim_script_print(&shortest, stdout);
+    if (shrunk.failed)
+        fprintf(stderr, "%zu of %zu lines are enough, after %u tries: %s\n", shrunk.lines_after,
+                shrunk.lines_before, shrunk.tries, shrunk.violation);
+    else
+        fprintf(stderr, "it holds, or is not understood: nothing to shrink\n");
+    sim_script_fini(&script);
+    sim_script_fini(&shortest);
+    return shrunk.failed ? EXIT_VIOLATED : EXIT_HELD;
 }
 
-static bool wait_for_all(unsigned jobs)
+static int print(const struct arguments *a)
 {
-    bool held = true;
-    for (unsigned i = 0; i < jobs; i++) {
-        int status;
-        held &= wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    struct sim_script script;
+    load(&script, a, NULL);
+    sim_script_print(&script, stdout);
+    sim_script_fini(&script);
+    return EXIT_HELD;
+}
+
+static int print_list(void)
+{
+    printf("set NAME VALUE\n");
+    sim_settings_print(stdout);
+    printf("at SECONDS …\n");
+    sim_happenings_print(stdout);
+    return EXIT_HELD;
+}
+
+static int run(const struct arguments *a)
+{
+    int worst = EXIT_HELD;
+    for (int i = 0; i < a->file_count; i++) {
+        int status = a->shrink ? shrink(a, a->files[i]) : run_file(a, a->files[i]);
+        worst = status > worst ? status : worst;
     }
-    return held;
-}
-
-static bool run_seeds(const struct arguments *a)
-{
-    if (a->jobs <= 1)
-        return run_share(a, 0);
-    for (unsigned share = 0; share < a->jobs; share++) {
-        pid_t child = fork();
-        if (child == 0)
-            exit(run_share(a, share) ? 0 : 1);
-        if (child < 0)
-            return false;
-    }
-    return wait_for_all(a->jobs);
+    if (a->file_count > 0)
+        return worst;
+    if (a->many.seeds > 0)
+        return sim_many_run(&a->many) ? EXIT_HELD : EXIT_VIOLATED;
+    if (a->shrink)
+        return shrink(a, NULL);
+    return sim_many_run_one(&a->many, a->seed, a->trace) ? EXIT_HELD : EXIT_VIOLATED;
 }
 
 int main(int argc, char **argv)
 {
-    struct arguments a = {.from = 1, .jobs = 1};
-    bool held = true;
+    struct arguments a = {.many = {.from = 1, .jobs = 1}};
     argp_err_exit_status = 64;
     argp_parse(&argp, argc, argv, 0, NULL, &a);
-    if (a.list) {
-        printf("set NAME VALUE\n");
-        sim_settings_print(stdout);
-        printf("at SECONDS …\n");
-        sim_happenings_print(stdout);
-        return 0;
+    if (a.list)
+        return print_list();
+    if (a.file_count == 0 && a.many.seeds == 0 && !a.has_seed) {
+        argp_help(&argp, stderr, ARGP_HELP_USAGE | ARGP_HELP_SEE, argv[0]);
+        return 64;
     }
+    if (a.print && a.has_seed)
+        return print(&a);
     struct sim_world *w = sim_world_new();
-    for (int i = 0; i < a.file_count; i++)
-        held &= run_file(&a, a.files[i]);
-    if (a.seeds > 0)
-        held &= run_seeds(&a);
-    else if (a.has_seed && a.file_count == 0)
-        held &= run_seed(&a, a.seed);
+    int status = run(&a);
     sim_world_free(w);
-    return held ? 0 : 1;
+    return status;
 }

@@ -5,6 +5,7 @@
 #include "backstep/base/check.h"
 #include "happenings.h"
 #include "log_places.h"
+#include "outcome.h"
 #include "outlet.h"
 #include "runtime.h"
 #include "words.h"
@@ -151,6 +152,7 @@ void sim_run(struct sim_script *script, uint64_t seed, FILE *trace, struct sim_r
     }
     if (!world->failed)
         sim_truth_check_end(&world->truth);
+    sim_outcome_trace();
     note_result(ret);
     sim_events_clear(&world->events);
 }

@@ -6,7 +6,7 @@
 
 struct sim_result {
     bool failed;
-    bool malformed; /* the script is not understood */
+    bool malformed;       /* the script is not understood */
     char violation[4096]; /* or what is wrong with the script */
     uint64_t records, steps, rows, events, seconds;
 };

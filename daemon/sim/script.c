@@ -2,6 +2,7 @@
 #include "script.h"
 
 #include "backstep/base/check.h"
+#include "expectation.h"
 #include "happenings.h"
 #include "settings.h"
 #include "words.h"
@@ -107,11 +108,25 @@ static bool take_line(struct sim_script *s, struct bs_slice line, unsigned numbe
         take_setting(&w);
     else if (bs_slice_equal(first, BS_SLICE("at")))
         take_happening(s, &w, number);
+    else if (bs_slice_equal(first, BS_SLICE("seed")))
+        sim_words_number(&w, 0, INT64_MAX); /* sim_script_seed */
     else
-        sim_words_fail(&w, "a line begins with set, at or #");
+        sim_words_fail(&w, "a line begins with set, at, seed or #");
+    sim_words_done(&w);
     if (w.problem[0])
         snprintf(ret_problem, bytes, "%u: %s", number, w.problem);
     return !w.problem[0];
+}
+
+uint64_t sim_script_seed(const struct sim_script *s, uint64_t otherwise)
+{
+    struct bs_slice rest = bs_buffer_slice(&s->bytes), line;
+    while (sim_text_next_line(&rest, &line)) {
+        struct sim_words w = {.rest = line};
+        if (sim_words_take(&w, "seed"))
+            return sim_words_number(&w, 0, INT64_MAX);
+    }
+    return otherwise;
 }
 
 static int by_time(const void *a, const void *b)
@@ -124,12 +139,17 @@ static int by_time(const void *a, const void *b)
 
 bool sim_script_make_ready(struct sim_script *s, char *ret_problem, size_t bytes)
 {
-    struct bs_slice rest = bs_buffer_slice(&s->bytes);
+    struct bs_slice rest = bs_buffer_slice(&s->bytes), line;
     s->count = 0;
-    for (unsigned number = 1; rest.length > 0; number++) {
-        const char *end = memchr(rest.at, '\n', rest.length);
-        struct bs_slice line = bs_slice_of(rest.at, (size_t)(end - rest.at));
-        rest = bs_slice_after(rest, line.length + 1);
+    s->expected = BS_SLICE("");
+    for (unsigned number = 1; sim_text_next_line(&rest, &line); number++) {
+        if (bs_slice_equal(line, BS_SLICE("expect"))) {
+            s->expected = rest;
+            s->expected_line = number + 1;
+            if (!sim_expectation_check(rest, number + 1, ret_problem, bytes))
+                return false;
+            break;
+        }
         if (!take_line(s, line, number, ret_problem, bytes))
             return false;
     }

@@ -51,6 +51,7 @@ void sim_world_reset(uint64_t seed)
     sim_wearables_reset(&w->wearables);
     sim_history_reset(&w->history);
     sim_truth_reset(&w->truth);
+    w->said = (struct sim_said){0};
 }
 
 uint64_t sim_now_ns(void)

@@ -12,6 +12,7 @@
 #include "history.h"
 #include "machine.h"
 #include "process.h"
+#include "said.h"
 #include "settings.h"
 #include "truth.h"
 #include "wearables.h"
@@ -32,6 +33,7 @@ struct sim_world {
     struct sim_wearables wearables;
     struct sim_history history;
     struct sim_truth truth;
+    struct sim_said said;
     FILE *trace; /* NULL: none */
     bool failed; /* a rule was broken: the run ends */
     char violation[4096];
