@@ -111,12 +111,12 @@ void sim_process_run(void)
     p->exit_status = bs_runtime_run(&conf, "backstepd.conf");
     if (p->dead) /* nobody sees what it says of itself */
         p->exit_status = BS_EXIT_OK;
-    sim_trace("the daemon has ended: %d", p->exit_status);
     if (p->exit_status != BS_EXIT_OK && !p->dead)
         p->wanted = false;
     p->running = p->dead = p->ready = false;
     p->extra_ns = 0;
     p->clock = NULL;
+    sim_trace("the daemon has ended: %d", p->exit_status);
     if (p->power_cut)
         lose_power();
 }

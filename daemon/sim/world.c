@@ -110,6 +110,8 @@ void sim_violation(const char *format, ...)
 
 void sim_trace_line(const char *format, ...)
 {
+    if (world->process.dead) /* nobody hears it any more */
+        return;
     fprintf(world->trace, "%.6f ", (double)sim_now_ns() / 1e9);
     va_list arguments;
     va_start(arguments, format);
