@@ -307,6 +307,7 @@ static void send_retained(struct sim_broker *b, const char *below, int qos)
 void sim_broker_subscribe_documents(struct sim_broker *b, int qos, bool retained)
 {
     (b->link == SIM_LINK_CONFIG ? &b->visiting : &b->subscribed)->documents = true;
+    sim_trace("broker: subscribed config/# at QoS %d", qos);
     if (retained)
         send_retained(b, SIM_ROOT "/config/", qos);
 }
@@ -314,6 +315,7 @@ void sim_broker_subscribe_documents(struct sim_broker *b, int qos, bool retained
 void sim_broker_subscribe_devices(struct sim_broker *b)
 {
     b->subscribed.devices = true;
+    sim_trace("broker: subscribed device/#");
     send_retained(b, SIM_ROOT "/device/", 1);
 }
 

@@ -58,7 +58,7 @@ static void read_range(struct sim_words *w, struct expectation *e)
 {
     char text[64];
     sim_words_text(w, text, sizeof text);
-    if (sscanf(text, "%lf..%lf", &e->from_s, &e->until_s) != 2 || !(e->from_s <= e->until_s))
+    if (sscanf(text, "%lf-%lf", &e->from_s, &e->until_s) != 2 || !(e->from_s <= e->until_s))
         sim_words_fail(w, "%s is no range of seconds", text);
 }
 

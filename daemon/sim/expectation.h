@@ -2,7 +2,7 @@
  * a whole line of the trace matches, without its time; `*` stands for anything.
  *
  *   PATTERN               such a line comes behind the one that was expected before
- *   within A..B PATTERN   so, and at a time from A to B seconds
+ *   within A-B PATTERN    so, and at a time from A to B seconds
  *   without PATTERN       no such line comes before the next one that is expected, or the end
  *   times N PATTERN       N such lines are in the whole trace, wherever
  */
