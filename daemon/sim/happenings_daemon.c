@@ -34,7 +34,7 @@ void sim_happen_power(struct sim_words *w)
 /* Disk ----------------------------------------------------------------------------------------- */
 
 /* The newest by name: positions stand in names. */
-static void damage(const char *beginning, uint64_t seed)
+static void damage(const char *beginning, uint64_t where, uint64_t seed)
 {
     struct sim_file *newest = NULL;
     for (struct sim_file *f = world->disk.files; f; f = f->next)
@@ -43,10 +43,11 @@ static void damage(const char *beginning, uint64_t seed)
             newest = f;
     if (!newest)
         return;
-    size_t at = seed % (size_t)newest->size;
+    size_t at = (size_t)((where ? where : seed) % newest->size);
     char bit = (char)(1 << (seed >> 32) % 8);
     newest->cached[at] = (char)(newest->cached[at] ^ bit);
     newest->durable[at] = (char)(newest->durable[at] ^ bit);
+    world->truth.damaged = true;
     sim_trace("disk: byte %zu of %s is damaged", at, newest->name);
 }
 
@@ -90,6 +91,7 @@ void sim_happen_disk(struct sim_words *w)
         most = sim_words_number(w, 1, 600000000);
     } else if (choice == 7) {
         sim_words_text(w, name, sizeof name);
+        least = sim_words_take(w, "at") ? sim_words_number(w, 1, UINT32_MAX) : 0;
     }
     if (!sim_words_done(w) || w->dry)
         return;
@@ -111,7 +113,7 @@ void sim_happen_disk(struct sim_words *w)
         slow(disk, least, most);
         break;
     default:
-        damage(name, w->seed);
+        damage(name, least, w->seed);
     }
 }
 

@@ -137,6 +137,7 @@ void sim_happen_publish(struct sim_words *w)
         text = sim_words_all(w);
     if (!sim_words_done(w) || w->dry)
         return;
+    world->wearables.by_hand |= bs_slice_starts(bs_slice_text(below), BS_SLICE("device/"));
     struct bs_buffer payload;
     bs_buffer_init(&payload, 2 * PAYLOAD_MAX);
     struct bs_slice piece = text.length > 0 ? text : BS_SLICE("x");

@@ -59,6 +59,8 @@ static uint64_t may_be_lost_ns(void)
 void sim_truth_note_lost(struct sim_truth *t, const struct sim_past_record *r)
 {
     t->lost++;
+    if (t->damaged)
+        return;
     if (!t->cut_pending) {
         sim_violation("the intake lost the record at %llu, and no power was cut",
                       (unsigned long long)r->position);

@@ -11,6 +11,7 @@ struct sim_truth {
     uint64_t unsynced_since_ns; /* the intake is synced no more, for whatever reason; 0: it is */
     uint64_t released;          /* the intake before it may be gone */
     uint64_t lost;              /* records that power cuts took */
+    bool damaged;               /* bytes on the medium are not what was written */
     bool cut_pending;           /* the power was cut since the intake was opened last */
     bool rows_skipped;          /* open rows may have been left out */
 };

@@ -23,6 +23,7 @@ void sim_wearables_reset(struct sim_wearables *w)
         free(w->walks[i]);
     w->device_count = w->walk_count = w->walking = w->message_count = 0;
     w->last_step_ns = w->steps = 0;
+    w->by_hand = false;
 }
 
 void sim_wearables_fini(struct sim_wearables *w)

@@ -55,6 +55,7 @@ struct sim_wearables {
     size_t message_count, message_room;
     uint64_t last_step_ns;
     uint64_t steps;
+    bool by_hand; /* somebody wrote steps that no walk knows of */
 };
 
 void sim_wearables_reset(struct sim_wearables *w);
