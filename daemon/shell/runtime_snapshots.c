@@ -172,11 +172,14 @@ static bool is_whole(const struct bs_runtime *rt)
     return !rt->fold.backlog && rt->reload == BS_RELOAD_NONE && mqtt.patient == 0;
 }
 
+/* An intake at its bound takes nothing until two snapshots have come: they are not put off then. */
 static bool is_due(const struct bs_runtime *rt, uint64_t now_ns)
 {
     const struct bs_runtime_snapshots *s = &rt->snapshots;
     uint64_t news = rt->fold.folded - s->newest;
-    bool soon = now_ns >= s->begun_ns + rt->conf->journal.snapshot_s * SECOND_NS;
+    bool waited_for = bs_log_condition(rt->intake).trouble == BS_LOG_AT_BOUND;
+    uint64_t pause_ns = waited_for ? SECOND_NS : rt->conf->journal.snapshot_s * SECOND_NS;
+    bool soon = now_ns >= s->begun_ns + pause_ns;
     return news > 0 && now_ns >= s->again_ns && (soon || news >= DUE_BYTES);
 }
 
