@@ -117,10 +117,11 @@ static _Noreturn void work(const struct sim_many *m, struct board *b, struct wor
 static bool begin(const struct sim_many *m, struct board *b, struct worker *w, int64_t until_s)
 {
     fflush(NULL);
-    w->pid = fork();
-    if (w->pid == 0)
+    pid_t child = fork(); /* the board is the child's, too: only one of both writes there */
+    if (child == 0)
         work(m, b, w, until_s);
-    return w->pid > 0;
+    w->pid = child;
+    return child > 0;
 }
 
 /* True where it is to begin anew: it has left its seed undone. */
@@ -133,7 +134,8 @@ static bool has_ended(struct board *b, struct worker *w)
     if (waitpid(w->pid, &status, WNOHANG) != w->pid)
         return false;
     w->pid = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    seed = atomic_load(&w->seed);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && seed == 0)
         return false;
     printf("seed %llu: VIOLATION: ended by %s %d\n", (unsigned long long)seed,
            WIFSIGNALED(status) ? "signal" : "status",
