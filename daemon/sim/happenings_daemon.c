@@ -33,13 +33,14 @@ void sim_happen_power(struct sim_words *w)
 
 /* Disk ----------------------------------------------------------------------------------------- */
 
-/* The newest by name: positions stand in names; marks and what was set aside have a point. */
+/* The newest by name: positions stand in names; no marks, nothing that was set aside. */
 static void damage(const char *beginning, uint64_t where, uint64_t seed)
 {
     struct sim_file *newest = NULL;
     for (struct sim_file *f = world->disk.files; f; f = f->next)
-        if (strncmp(f->name, beginning, strlen(beginning)) == 0 && !strchr(f->name, '.') &&
-            f->name[0] && f->size > 0 && (!newest || strcmp(f->name, newest->name) > 0))
+        if (strncmp(f->name, beginning, strlen(beginning)) == 0 && !strstr(f->name, ".marks") &&
+            !strstr(f->name, ".damaged") && f->name[0] && f->size > 0 &&
+            (!newest || strcmp(f->name, newest->name) > 0))
             newest = f;
     if (!newest)
         return;
