@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SEED_SECONDS_MAX = 60, FAILED_MAX = 16, SHRUNK_MAX = 4 };
+enum { LINE_EVERY_S = 60, SEED_SECONDS_MAX = 60, FAILED_MAX = 16, SHRUNK_MAX = 4 };
 
 #define LOOK_NS 100000000
 
@@ -150,11 +150,13 @@ static bool has_ended(struct board *b, struct worker *w)
 
 static void tell(const struct sim_many *m, const struct board *b, int64_t took_s)
 {
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r%llu of %llu seeds, %u failed, %llu records, %lld s ",
-                (unsigned long long)atomic_load(&b->done), (unsigned long long)m->seeds,
-                atomic_load(&b->failed), (unsigned long long)atomic_load(&b->records),
-                (long long)took_s);
+    bool terminal = isatty(STDERR_FILENO);
+    if (!terminal && took_s % LINE_EVERY_S != 0)
+        return;
+    fprintf(stderr, "%s%llu of %llu seeds, %u failed, %llu records, %lld s%s", terminal ? "\r" : "",
+            (unsigned long long)atomic_load(&b->done), (unsigned long long)m->seeds,
+            atomic_load(&b->failed), (unsigned long long)atomic_load(&b->records),
+            (long long)took_s, terminal ? " " : "\n");
 }
 
 static void watch(const struct sim_many *m, struct board *b, int64_t until_s)
@@ -204,16 +206,17 @@ static void keep(const struct sim_many *m, uint64_t seed)
     sim_script_fini(&shortest);
 }
 
-static void sum_up(const struct board *b, int64_t took_s)
+static void sum_up(const struct sim_many *m, const struct board *b, int64_t took_s)
 {
     uint64_t done = atomic_load(&b->done);
-    printf("%llu seeds, %u failed; %llu records (%llu at least), %llu steps, %llu s of the world "
-           "in %lld s\n",
-           (unsigned long long)done, atomic_load(&b->failed),
-           (unsigned long long)atomic_load(&b->records),
-           (unsigned long long)(done ? atomic_load(&b->least_records) : 0),
-           (unsigned long long)atomic_load(&b->steps), (unsigned long long)atomic_load(&b->seconds),
-           (long long)took_s);
+    printf(
+        "%llu seeds from %llu on, %u failed; %llu records (%llu at least), %llu steps, %llu s of "
+        "the world in %lld s\n",
+        (unsigned long long)done, (unsigned long long)m->from, atomic_load(&b->failed),
+        (unsigned long long)atomic_load(&b->records),
+        (unsigned long long)(done ? atomic_load(&b->least_records) : 0),
+        (unsigned long long)atomic_load(&b->steps), (unsigned long long)atomic_load(&b->seconds),
+        (long long)took_s);
 }
 
 bool sim_many_run(const struct sim_many *m)
@@ -226,7 +229,7 @@ bool sim_many_run(const struct sim_many *m)
     for (unsigned i = 0; i < m->jobs; i++)
         bs_check(begin(m, b, &b->workers[i], until_s));
     watch(m, b, until_s);
-    sum_up(b, now_s() - begun_s);
+    sum_up(m, b, now_s() - begun_s);
     unsigned failed = atomic_load(&b->failed);
     for (unsigned i = 0; m->keep && i < failed && i < SHRUNK_MAX; i++)
         keep(m, atomic_load(&b->failures[i]));

@@ -17,7 +17,7 @@ struct sim_many {
 };
 
 /* True where every one held. Prints each that did not, and the sum: seeds, records, steps, time.
- * A line of progress on stderr, where that is a terminal. */
+ * A line of progress on stderr: on a terminal the same one, else one a minute. */
 bool sim_many_run(const struct sim_many *m);
 
 /* One of them, as its line says; `trace`: on stdout. */
