@@ -223,12 +223,16 @@ void sim_database_take(struct sim_database *d, const struct bs_slice *parts, siz
         return;
     if (d->body_max > 0 && length_of(parts, count) > d->body_max) {
         ret->status = 413;
+        world->truth.lines_blamed = true;
         bs_buffer_add_text(&ret->body, "{\"error\":\"Request Entity Too Large\"}");
         ret->settles = true;
         return;
     }
     survey(d, walk, &found);
     ret->settles = true;
+    /* InfluxDB 3 names rows for their age as well. */
+    world->truth.lines_blamed |= found.first_bad > 0 || (world->settings.influxdb_api == 3 &&
+                                                         found.counts[DATABASE_EXPIRED] > 0);
     if (found.counts[DATABASE_SOUND] == found.lines) {
         apply(d, walk);
         ret->status = 204;

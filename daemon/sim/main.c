@@ -25,7 +25,7 @@ struct arguments {
     int file_count;
 };
 
-enum { KEY_FOR = 256, KEY_KEEP, KEY_RECORDS, KEY_SHRINK };
+enum { KEY_FOR = 256, KEY_KEEP, KEY_RECORDS, KEY_SHRINK, KEY_STOP };
 
 static const struct argp_option options[] = {
     {"seed", 's', "N", 0, "Run the random world of seed N; with SCENARIO: its chances", 0},
@@ -34,6 +34,7 @@ static const struct argp_option options[] = {
     {"jobs", 'j', "N", 0, "In so many processes (1)", 0},
     {"for", KEY_FOR, "SECONDS", 0, "Begin no seed after so many", 0},
     {"records", KEY_RECORDS, "N", 0, "Of each seed, messages at least", 0},
+    {"stop", KEY_STOP, NULL, 0, "Begin no seed after one that failed", 0},
     {"keep", KEY_KEEP, "FOLDER", 0, "Shrink seeds that failed, and keep them there", 0},
     {"shrink", KEY_SHRINK, NULL, 0, "Print the shortest script that fails as this one does", 0},
     {"trace", 't', NULL, 0, "Say what happens, line by line", 0},
@@ -72,6 +73,9 @@ static bool parse_many(int key, char *value, struct argp_state *state, struct si
         return true;
     case KEY_RECORDS:
         m->least = number(value, 1000000, state);
+        return true;
+    case KEY_STOP:
+        m->stop = true;
         return true;
     case KEY_KEEP:
         m->keep = value;

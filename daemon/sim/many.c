@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -98,7 +99,8 @@ static _Noreturn void work(const struct sim_many *m, struct board *b, struct wor
                            int64_t until_s)
 {
     struct sim_result result;
-    while (until_s == 0 || now_s() < until_s) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while ((until_s == 0 || now_s() < until_s) && !(m->stop && atomic_load(&b->failed) > 0)) {
         uint64_t i = atomic_fetch_add(&b->next, 1);
         if (i >= m->seeds)
             break;

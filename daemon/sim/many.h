@@ -12,6 +12,7 @@ struct sim_many {
     uint64_t least;       /* messages of each, at least */
     unsigned jobs;
     unsigned seconds; /* no new one is begun after so many; 0: until all are done */
+    bool stop;        /* begin none after one that failed */
     bool quiet;       /* nothing of those that held */
     const char *keep; /* the folder for shrunk ones that failed; NULL: none */
 };

@@ -13,6 +13,7 @@ struct sim_truth {
     uint64_t lost;              /* records that power cuts took */
     bool damaged;               /* bytes on the medium are not what was written */
     bool cut_pending;           /* the power was cut since the intake was opened last */
+    bool lines_blamed;          /* the database said of lines that it does not take them */
     bool rows_skipped;          /* open rows may have been left out */
 };
 

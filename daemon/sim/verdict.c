@@ -231,7 +231,6 @@ static void read_letters(struct verdict *v, const char *name)
 void sim_truth_check_end(struct sim_truth *t)
 {
     struct verdict v = {0};
-    (void)t;
     count_kept(&v);
     check_messages(&v);
     fold_again(&v);
@@ -239,6 +238,9 @@ void sim_truth_check_end(struct sim_truth *t)
     check_steps(&v);
     read_letters(&v, "dead-letters.jsonl.1");
     read_letters(&v, "dead-letters.jsonl");
+    if (HASH_COUNT(v.letters.by_key) > 0 && !t->lines_blamed)
+        sim_violation("%u rows are dead letters, and the database blamed none",
+                      HASH_COUNT(v.letters.by_key));
     if (world->settings.influxdb_used)
         check_rows(&v);
     sim_rows_fini(&v.expected);
