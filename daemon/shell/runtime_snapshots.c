@@ -186,7 +186,8 @@ static bool is_due(const struct bs_runtime *rt, uint64_t now_ns)
 {
     const struct bs_runtime_snapshots *s = &rt->snapshots;
     uint64_t news = rt->fold.folded - s->newest;
-    uint64_t pause_ns = is_at_bound(rt) ? SECOND_NS : rt->conf->journal.snapshot_s * SECOND_NS;
+    bool waited_for = bs_log_condition(rt->intake).trouble == BS_LOG_AT_BOUND;
+    uint64_t pause_ns = waited_for ? SECOND_NS : rt->conf->journal.snapshot_s * SECOND_NS;
     bool soon = now_ns >= s->begun_ns + pause_ns;
     return news > 0 && now_ns >= s->again_ns && (soon || news >= DUE_BYTES);
 }
