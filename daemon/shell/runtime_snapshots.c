@@ -171,8 +171,7 @@ static bool is_at_bound(const struct bs_runtime *rt)
 /* Rows that wait in memory are in neither the outbox nor the state. Answers that the broker has not
  * got are said again only by a fold of their documents; but from a full intake they keep us away
  * from the very broker that should get them, and it hands its documents over again when we are
- * back.
- */
+ * back. */
 static bool is_whole(const struct bs_runtime *rt)
 {
     struct bs_mqtt_state mqtt;
@@ -186,8 +185,7 @@ static bool is_due(const struct bs_runtime *rt, uint64_t now_ns)
 {
     const struct bs_runtime_snapshots *s = &rt->snapshots;
     uint64_t news = rt->fold.folded - s->newest;
-    bool waited_for = bs_log_condition(rt->intake).trouble == BS_LOG_AT_BOUND;
-    uint64_t pause_ns = waited_for ? SECOND_NS : rt->conf->journal.snapshot_s * SECOND_NS;
+    uint64_t pause_ns = is_at_bound(rt) ? SECOND_NS : rt->conf->journal.snapshot_s * SECOND_NS;
     bool soon = now_ns >= s->begun_ns + pause_ns;
     return news > 0 && now_ns >= s->again_ns && (soon || news >= DUE_BYTES);
 }
