@@ -129,30 +129,31 @@ class Fault:
 
 
 class World:
-    def __init__(self, case, influx_timeout_ms, disk_mb):
+    def __init__(self, case, plan):
         if not have_influx():
             raise Skip("influxd is not installed")
         self.case, self.wire = case, Wire()
         self.broker = DayBroker(case)
-        self.influx = DayInflux(case, self.broker.installed, disk_mb).start()
-        self.daemon = self.make_daemon(influx_timeout_ms)
+        self.influx = DayInflux(case, self.broker.installed, plan.disk_mb).start()
+        self.daemon = self.make_daemon(plan)
         self.clock = Clock(case, self.daemon)
         self.daemon.environment.update(self.clock.environment)
-        self.disk = Disk(self.daemon.state, disk_mb)
+        self.disk = Disk(self.daemon.state, plan.disk_mb)
         self.wearables = self.make_wearables()
         self.saved_at = 0
         self.notes = {}  # what a fault did, by its name
 
-    def make_daemon(self, influx_timeout_ms):
-        """Small segments, so that a full disk is met soon; a short keepalive, so that a cut is."""
+    def make_daemon(self, plan):
+        """Small segments, so that a full disk is met soon; a short keepalive, so that a cut is. The
+        intake holds less than a long day: snapshots have to let its beginning go."""
         secret = self.case.folder / "influxdb-password"
         secret.write_text("to write\n")
         return Daemon(
             self.case, self.case.build, self.broker.uri, self.influx.url, site=SITE,
             mqtt={**self.broker.keys(DAEMON), "keepalive_s": 5, "receive_maximum": 8},
-            journal={"segment_mb": 1},
+            journal={"segment_mb": 1, "max_mb": 32, "snapshot_s": plan.snapshot_s},
             influxdb={"ca_file": self.influx.ca_file, "username": "backstepd",
-                      "password_file": secret, "timeout_ms": influx_timeout_ms})
+                      "password_file": secret, "timeout_ms": plan.influx_timeout_ms})
 
     def make_wearables(self):
         known = self.broker.installed

@@ -32,6 +32,7 @@ class Plan:
         self.clock_s = (60, 100) if long else (20, 30)  # when it jumps, and for how long
         self.last_life_s = 60 if long else 0
         self.influx_timeout_ms = 10_000 if long else 1500
+        self.snapshot_s = 20 if long else 8
         self.disk_mb = 1024 if long else 256
 
 
@@ -99,7 +100,7 @@ def expect_flat(course):
 
 def the_day(case):
     plan = Plan(case.long)
-    world = World(case, plan.influx_timeout_ms, plan.disk_mb).start()
+    world = World(case, plan).start()
     course = Course(world, plan.kill_every_s)
     try:
         live_through(case, course, plan)
