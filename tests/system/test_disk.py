@@ -271,6 +271,34 @@ def test_outbox_that_fails(case):
         course.expect_all()
 
 
+SNAPSHOT_IN_TURN = (
+    ([("write", errno.EIO, "snapshot-")], "Input/output error"),
+    ([("sync", errno.EIO, "snapshot-")], "Input/output error"),
+    ([("rename", errno.EROFS, "snapshot-")], "Read-only file system"),
+    ([("create", errno.ENOSPC, "snapshot-")], SPACE),
+)
+
+
+def test_snapshots_that_fail(case):
+    """All goes on without one, and what is killed then folds the whole log."""
+    turns = SNAPSHOT_IN_TURN if case.long else [case.random.choice(SNAPSHOT_IN_TURN)]
+    journal = {"segment_mb": 1, "max_mb": 1024, "sync_ms": 50, "snapshot_s": 1}
+    with Class(case, journal=journal) as course:
+        course.walk()
+        for faults, words in turns:
+            course.faults.begin(*faults)
+            course.expect_stalled("snapshot", words)
+            course.expect_taken()
+            course.daemon.kill_running()
+            course.daemon.start()
+            course.expect_stalled("snapshot", words)
+            course.faults.end()
+            course.expect_recovered()
+            wait_until(lambda: list(course.daemon.state.glob("snapshot-????????????????")), 15,
+                       "a snapshot is there")
+        course.expect_all()
+
+
 def test_dead_letters_that_cannot_be_written(case):
     """A disk of their own, which is full: everything is kept until they are written, and steps are
     counted meanwhile."""
