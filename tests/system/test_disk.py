@@ -246,10 +246,11 @@ def test_intake_that_fails(case):
         course.expect_all()
 
 
+# (what fails, what the reason must name, whether the database hangs meanwhile)
 OUTBOX_IN_TURN = (
-    ([("sync", errno.EIO, "outbox")], ("outbox", "Input/output error")),
-    ([("allocate", errno.ENOSPC, "outbox.new")], ("outbox", SPACE)),
-    ([("write", errno.EROFS, "outbox.marks")], ("outbox", "Read-only file system")),
+    ([("sync", errno.EIO, "outbox")], ("outbox", "Input/output error"), True),
+    ([("allocate", errno.ENOSPC, "outbox.new")], ("outbox", SPACE), True),
+    ([("write", errno.EROFS, "outbox.marks")], ("outbox", "Read-only file system"), False),
 )
 
 
@@ -257,8 +258,9 @@ def test_outbox_that_fails(case):
     """The intake goes on, for it is the queue; of the rows none is given up."""
     with Class(case, influxdb={"outbox_max_mb": 3}) as course:
         course.walk(bytes_each=1000, every_s=0.003, devices=200)
-        for faults, words in OUTBOX_IN_TURN:
-            course.influx.freeze()
+        for faults, words, hangs in OUTBOX_IN_TURN:
+            if hangs:
+                course.influx.freeze()
             course.faults.begin(*faults)
             course.expect_stalled(*words)
             course.expect_taken()
@@ -266,6 +268,34 @@ def test_outbox_that_fails(case):
             course.influx.thaw()
             course.expect_recovered()
         expect(course.service()["outbox"]["dropped"], 0, "rows given up")
+        course.expect_all()
+
+
+SNAPSHOT_IN_TURN = (
+    ([("write", errno.EIO, "snapshot-")], "Input/output error"),
+    ([("sync", errno.EIO, "snapshot-")], "Input/output error"),
+    ([("rename", errno.EROFS, "snapshot-")], "Read-only file system"),
+    ([("create", errno.ENOSPC, "snapshot-")], SPACE),
+)
+
+
+def test_snapshots_that_fail(case):
+    """All goes on without one, and what is killed then folds the whole log."""
+    turns = SNAPSHOT_IN_TURN if case.long else [case.random.choice(SNAPSHOT_IN_TURN)]
+    journal = {"segment_mb": 1, "max_mb": 1024, "sync_ms": 50, "snapshot_s": 1}
+    with Class(case, journal=journal) as course:
+        course.walk()
+        for faults, words in turns:
+            course.faults.begin(*faults)
+            course.expect_stalled("snapshot", words)
+            course.expect_taken()
+            course.daemon.kill_running()
+            course.daemon.start()
+            course.expect_stalled("snapshot", words)
+            course.faults.end()
+            course.expect_recovered()
+            wait_until(lambda: list(course.daemon.state.glob("snapshot-????????????????")), 15,
+                       "a snapshot is there")
         course.expect_all()
 
 
