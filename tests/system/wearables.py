@@ -214,6 +214,8 @@ class Wearables:
             if self.walking:
                 self.all[turn].walk(time.time_ns() // 1_000_000)
                 turn = (turn + 1) % len(self.all)
+            else:
+                due = time.monotonic()  # nothing to catch up with later
             due += BATCH_S / len(self.all)
 
     def count(self, steps):
