@@ -10,7 +10,6 @@ import re
 import time
 
 from harness import expect, expect_balance, expect_true, now_ms, step_json
-from test_storm import anonymous_bytes, is_sanitized
 
 MEMBERS = 100
 BEAT_S = 10
@@ -67,7 +66,7 @@ def flood(client, daemon, first, count):
 
 def expect_flat(case, daemon, held):
     case.notes.append("MB held after each round: " + ", ".join(f"{size / 1e6:.1f}" for size in held))
-    if not is_sanitized(daemon):
+    if not daemon.is_sanitized():
         # Answers wait for the broker, now more, now fewer.
         expect_true(held[-1] <= max(held[:-2]) + 2_000_000, f"no more the longer it lasts: {held}")
 
@@ -94,7 +93,7 @@ def test_floods(case):
         for number in range(rounds):
             flood(client, daemon, number * count, count)
             daemon.push(broker, "group", "last", {"rev": number}, timeout=60)  # all before is folded
-            held.append(anonymous_bytes(daemon.child.pid))
+            held.append(daemon.anonymous_bytes())
     time.sleep(BEAT_S)
     expect_flat(case, daemon, held)
     expect_quiet_log(daemon, began)
