@@ -56,7 +56,8 @@ size_t bs_snapshot_files_list(const struct bs_snapshot_files *f,
                               uint64_t ret_positions[BS_SNAPSHOT_FILES_MAX]);
 
 /* The content, until bs_snapshot_files_put_down; one at a time. In memory of its own and not the
- * file's map: a disk that fails is BS_IO here and no SIGBUS later. */
+ * file's map: a disk that fails is BS_IO here and no SIGBUS later. BS_REFUSED where we may not read
+ * it, BS_NO_MEMORY, BS_FULL for want of descriptors: these tell nothing against the file. */
 enum bs_status bs_snapshot_files_read(struct bs_snapshot_files *f, uint64_t position,
                                       struct bs_slice *ret, int *ret_errno);
 void bs_snapshot_files_put_down(struct bs_snapshot_files *f);
