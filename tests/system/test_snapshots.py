@@ -1,14 +1,20 @@
-"""Snapshots that somebody must look at: none of them may cost the state that is in them."""
+"""Starts and stops with snapshots where something is in the way: none may cost what is in them, nor what
+somebody waits for."""
 
+import os
+import signal
 import struct
+import time
 import zlib
 
+from daemon import Operator
 from harness import expect, expect_true, step_json, wait_for_totals
 from processes import wait_until
 
 # The log gives its first segment up, so that nothing but a snapshot knows what was in it.
 JOURNAL = {"snapshot_s": 1, "segment_mb": 1, "max_mb": 8}
 STEP_BYTES = 20_000
+DOCUMENTS = 1000
 
 
 def snapshots(daemon):
@@ -94,3 +100,35 @@ def test_state_that_is_lost(case):
     daemon.start_online(broker)
     expect_true("error: no snapshot knows the" in daemon.log_text(), daemon.log_text())
     expect(len(list(daemon.state.glob("snapshot-*.damaged"))), 1, "damaged ones kept")
+
+
+def push_members(broker, daemon):
+    with Operator(daemon, broker) as operator:
+        operator.accept_all([("member", f"m{i}", {"consent": "member", "devices": [f"pod-{i}"]})
+                             for i in range(DOCUMENTS)])
+
+
+def delete_members(client, daemon, stop_after):
+    marks = [os.urandom(8) for _ in range(DOCUMENTS)]
+    for i, mark in enumerate(marks):
+        client.start_publish(daemon.topic(f"config/member/m{i}"), b"", retain=True, correlation=mark)
+        if i == stop_after:
+            daemon.child.signal(signal.SIGTERM)
+    return set(marks)
+
+
+def test_stop_among_documents(case):
+    """What is folded when the link has ended is not in a snapshot before it was answered: nobody
+    would ever say it again."""
+    broker, _influx, daemon = case.line()
+    push_members(broker, daemon)
+    with broker.client() as client:
+        client.subscribe(daemon.topic("result/#"))
+        wanted = delete_members(client, daemon, DOCUMENTS // 2)
+        expect(daemon.child.process.wait(20), 0, "exit status")
+        daemon.start()
+        end = time.monotonic() + 20
+        while wanted and time.monotonic() < end:
+            message = client.receive(1)
+            wanted.discard(message and message.correlation)
+    expect(len(wanted), 0, f"deletions of {DOCUMENTS} without an answer")
