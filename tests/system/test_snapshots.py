@@ -6,6 +6,7 @@ import signal
 import struct
 import time
 import zlib
+from pathlib import Path
 
 from daemon import Operator
 from harness import expect, expect_true, step_json, wait_for_totals
@@ -132,3 +133,17 @@ def test_stop_among_documents(case):
             message = client.receive(1)
             wanted.discard(message and message.correlation)
     expect(len(wanted), 0, f"deletions of {DOCUMENTS} without an answer")
+
+
+def writers(daemon):
+    return [int(pid) for pid in
+            Path(f"/proc/{daemon.child.pid}/task/{daemon.child.pid}/children").read_text().split()]
+
+
+def test_killed_writer(case):
+    """The process that writes a snapshot waits for the logs' next sync; it is killed meanwhile."""
+    broker, _influx, daemon = case.line(journal={"snapshot_s": 1, "sync_ms": 2000})
+    os.kill(wait_until(lambda: writers(daemon), 20, "a snapshot is written")[0], signal.SIGKILL)
+    said = wait_until(lambda: daemon.service(broker)["reason"], 20, "a reason")
+    expect_true(said.endswith("the process that writes it was killed"), f"reason: {said}")
+    daemon.stop()

@@ -39,8 +39,9 @@ struct bs_snapshot_file_options {
      * there, no other thread lives, and a lock that one of them held is never given back. */
     enum bs_status (*save)(void *context, const struct bs_sink *sink);
     /* What bs_snapshot_files_begin began has ended: BS_OK, it has its name and is on the disk; else
-     * nothing is left of it, and why (an errno, or 0). On the loop, never from within a call; may
-     * begin the next. Not told of what was given up by bs_snapshot_files_write or _close. */
+     * nothing is left of it, and why (an errno, or 0: with BS_IO, its process was killed). On the
+     * loop, never from within a call; may begin the next. Not told of what was given up by
+     * bs_snapshot_files_write or _close. */
     void (*on_end)(void *context, enum bs_status status, int error);
     void *context;
 };
