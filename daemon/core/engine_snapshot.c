@@ -46,7 +46,8 @@ static void code_books(struct bs_snapshot *s, struct bs_books *b)
 static void code_root(struct bs_snapshot *s, const struct bs_engine *e)
 {
     struct bs_slice root = bs_buffer_slice(&e->root);
-    bs_snapshot_require(s, bs_slice_equal(bs_snapshot_text(s, root, UINT16_MAX), root));
+    if (!bs_slice_equal(bs_snapshot_text(s, root, UINT16_MAX), root))
+        bs_snapshot_fail(s, BS_REFUSED);
 }
 
 static void code_engine(struct bs_snapshot *s, struct bs_engine *e)

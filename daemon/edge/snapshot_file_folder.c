@@ -164,6 +164,14 @@ static int read_content(struct bs_snapshot_files *f, int fd, size_t *ret_bytes)
     return 0;
 }
 
+/* Whether the file cannot be read (BS_IO), or only we cannot. */
+static enum bs_status read_status(int error)
+{
+    if (error == EACCES || error == EPERM)
+        return BS_REFUSED;
+    return error == EMFILE || error == ENFILE ? BS_FULL : snapshot_file_status(error);
+}
+
 enum bs_status bs_snapshot_files_read(struct bs_snapshot_files *f, uint64_t position,
                                       struct bs_slice *ret, int *ret_errno)
 {
@@ -177,7 +185,7 @@ enum bs_status bs_snapshot_files_read(struct bs_snapshot_files *f, uint64_t posi
         close(fd);
     if (error) {
         *ret_errno = error;
-        return snapshot_file_status(error);
+        return read_status(error);
     }
     *ret = bs_slice_of(f->content, bytes);
     return BS_OK;

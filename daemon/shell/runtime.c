@@ -70,10 +70,10 @@ void bs_runtime_stop(struct bs_runtime *rt)
     bs_report(BS_LOG_INFO, "stopping");
     bs_runtime_tell(rt, "offline");
     bs_runtime_link_leave(rt);
-    bs_runtime_note_answered(rt);
-    bs_runtime_link_stop(rt);
     while (rt->outlet && bs_fold_next(&rt->fold))
         ;
+    bs_runtime_note_answered(rt); /* also of what came while we left, whose answers stay with us */
+    bs_runtime_link_stop(rt);
     uv_idle_stop(&rt->busy);
     for (int i = 0; i < BS_TIMER_COUNT; i++)
         uv_timer_stop(&rt->timers[i]);

@@ -192,6 +192,15 @@ static void describe_log(const struct bs_runtime *rt, const char *name,
              condition.error ? strerror(condition.error) : "");
 }
 
+/* A process that said nothing was ended by somebody: the kernel, where memory is short. */
+static const char *snapshot_words(const struct bs_runtime_snapshots *s)
+{
+    if (s->error)
+        return strerror(s->error);
+    return s->trouble == BS_IO ? "the process that writes it was killed"
+                               : bs_status_text(s->trouble);
+}
+
 /* The gravest first: of what takes messages, then of what takes rows. */
 static void find_reason(struct bs_runtime *rt, char *ret, size_t bytes)
 {
@@ -210,9 +219,7 @@ static void find_reason(struct bs_runtime *rt, char *ret, size_t bytes)
                  bs_status_text(rt->fold.trouble));
     else if (rt->snapshots.trouble != BS_OK)
         snprintf(ret, bytes, "no snapshot can be written in %.150s: %s",
-                 rt->conf->journal.directory,
-                 rt->snapshots.error ? strerror(rt->snapshots.error)
-                                     : bs_status_text(rt->snapshots.trouble));
+                 rt->conf->journal.directory, snapshot_words(&rt->snapshots));
     else if (outlet.letters_error[0])
         snprintf(ret, bytes, "%s", outlet.letters_error);
 }

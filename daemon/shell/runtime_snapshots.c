@@ -71,63 +71,94 @@ static enum bs_status go_on_from(struct bs_runtime *rt, const struct bs_snapshot
     return bs_log_continue_at(rt->intake, frame->intake);
 }
 
-/* Why a snapshot cannot be used; NULL: *ret says whether there is an engine. */
-static const char *try_one(struct bs_runtime *rt, uint64_t position, struct bs_slice file,
-                           enum bs_status *ret)
+/* BS_CORRUPT: it is of no use, ever; BS_NOT_FOUND: rows are missing that it takes for written;
+ * BS_REFUSED: a state that is whole, and not for us. */
+static enum bs_status try_content(struct bs_runtime *rt, uint64_t position, struct bs_slice file,
+                                  const char **ret_why)
 {
     struct bs_snapshot_frame frame = {0};
     struct bs_slice state;
     struct bs_engine_options options = engine_options(rt);
     enum bs_status status = bs_snapshot_frame_read(file, &frame, &state);
-    if (status == BS_INVALID)
-        return "it is of another version";
+    *ret_why = "it is damaged";
+    if (status == BS_INVALID) {
+        *ret_why = "it is of another version of backstepd";
+        return BS_REFUSED;
+    }
     if (status != BS_OK || frame.intake != position || position % 8 != 0)
-        return "it is damaged";
+        return BS_CORRUPT;
+    *ret_why = "the outbox has lost rows that it knows";
     if (frame.outbox > bs_log_head(rt->outbox))
-        return "the outbox has lost rows that it knows";
+        return BS_NOT_FOUND;
     status = bs_engine_load(&rt->engine, &options, state, frame.format);
-    if (status == BS_CORRUPT)
-        return "its state cannot be, or is another site's";
-    *ret = status == BS_OK ? go_on_from(rt, &frame) : status;
-    return NULL;
+    *ret_why = status == BS_REFUSED   ? "it is of another site or topic_root"
+               : status == BS_CORRUPT ? "its state cannot be"
+                                      : bs_status_text(status);
+    return status == BS_OK ? go_on_from(rt, &frame) : status;
 }
 
-/* True where nothing is left to be tried: there is an engine, or *ret says why there is none. */
-static bool try_file(struct bs_runtime *rt, uint64_t position, enum bs_status *ret)
+static enum bs_status try_file(struct bs_runtime *rt, uint64_t position, const char **ret_why)
 {
     struct bs_slice file;
     int error = 0;
-    const char *why;
     enum bs_status status = bs_snapshot_files_read(rt->snapshots.files, position, &file, &error);
     if (status == BS_OK) {
-        why = try_one(rt, position, file, ret);
+        status = try_content(rt, position, file, ret_why);
         bs_snapshot_files_put_down(rt->snapshots.files);
-    } else {
-        why = error ? strerror(error) : bs_status_text(status);
+        return status;
     }
-    if (!why)
-        return true;
+    *ret_why = error ? strerror(error) : bs_status_text(status);
+    return status == BS_IO ? BS_CORRUPT : status;
+}
+
+static void set_aside(struct bs_runtime *rt, uint64_t position, const char *why)
+{
     bs_report(BS_LOG_WARNING, "the snapshot at %llu is set aside: %s", (unsigned long long)position,
               why);
     bs_snapshot_files_set_aside(rt->snapshots.files, position);
-    return false;
+}
+
+/* True where nothing is left to be tried: there is an engine, or *ret says why there must be none.
+ * What somebody can mend ends the start: to begin without a state that is there would cost it,
+ * since the log before it is gone. */
+static bool take_up(struct bs_runtime *rt, uint64_t position, enum bs_status *ret)
+{
+    uint64_t began = bs_clock_mono().ns;
+    const char *why = "";
+    *ret = try_file(rt, position, &why);
+    if (*ret == BS_CORRUPT || *ret == BS_NOT_FOUND) {
+        set_aside(rt, position, why);
+        return false;
+    }
+    if (*ret == BS_OK)
+        report_restored(rt, position, began);
+    else
+        bs_report(BS_LOG_ERROR, "the snapshot at %llu in %s cannot be taken up: %s",
+                  (unsigned long long)position, rt->conf->journal.directory, why);
+    return true;
+}
+
+static enum bs_status begin_anew(struct bs_runtime *rt)
+{
+    struct bs_engine_options options = engine_options(rt);
+    uint64_t first = bs_log_first(rt->intake);
+    if (first > 0)
+        bs_report(BS_LOG_ERROR,
+                  "no snapshot knows the %llu bytes before the intake's begin: documents, marks of "
+                  "counted steps and open rows of that time are lost",
+                  (unsigned long long)first);
+    return bs_engine_new(&rt->engine, &options);
 }
 
 enum bs_status bs_runtime_restore(struct bs_runtime *rt)
 {
-    struct bs_engine_options options = engine_options(rt);
     uint64_t positions[BS_SNAPSHOT_FILES_MAX];
     size_t count = bs_snapshot_files_list(rt->snapshots.files, positions);
-    enum bs_status status = BS_OK;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t began = bs_clock_mono().ns;
-        if (!try_file(rt, positions[i], &status))
-            continue;
-        if (status == BS_OK)
-            report_restored(rt, positions[i], began);
-        return status;
-    }
-    return bs_engine_new(&rt->engine, &options);
+    enum bs_status status;
+    for (size_t i = 0; i < count; i++)
+        if (take_up(rt, positions[i], &status))
+            return status;
+    return begin_anew(rt);
 }
 
 /* Those that are there now are kept ones: what lies before the older is released. */

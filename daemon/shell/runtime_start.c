@@ -46,7 +46,9 @@ static void on_log_change(void *context)
 /* What may pass by itself is tried again by who starts us; what somebody must mend is not. */
 static int exit_status_of(enum bs_status status)
 {
-    return status == BS_NO_SPACE || status == BS_IO ? BS_EXIT_FAILED : BS_EXIT_CONFIG;
+    bool passes =
+        status == BS_NO_SPACE || status == BS_IO || status == BS_NO_MEMORY || status == BS_FULL;
+    return passes ? BS_EXIT_FAILED : BS_EXIT_CONFIG;
 }
 
 static int open_log(struct bs_runtime *rt, struct bs_log **ret, struct bs_log_options *options,
@@ -125,8 +127,10 @@ static int start_fold(struct bs_runtime *rt)
 {
     enum bs_status status = bs_runtime_open_snapshots(rt);
     if (status != BS_OK)
-        return BS_EXIT_CONFIG;
+        return exit_status_of(status);
     status = bs_runtime_restore(rt);
+    if (status == BS_REFUSED)
+        return BS_EXIT_CONFIG; /* which was said */
     rt->fold.engine = rt->engine;
     rt->fold.intake = rt->intake;
     rt->fold.outbox = rt->outbox;

@@ -10,7 +10,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-static int sync_errno, rename_errno, folder_errno, fork_errno, write_in_pieces, early_signal;
+static int sync_errno, rename_errno, folder_errno, fork_errno, read_errno, write_in_pieces,
+    early_signal;
 
 int fdatasync(int fd)
 {
@@ -22,6 +23,18 @@ int fsync(int fd)
 {
     errno = folder_errno;
     return folder_errno ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+/* To be read: refused where a test asks for it. */
+int openat(int folder, const char *name, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    bool refused = read_errno && strncmp(name, "snapshot-", 9) == 0 && !(flags & O_CREAT);
+    errno = read_errno;
+    return refused ? -1 : (int)syscall(SYS_openat, folder, name, flags, mode);
 }
 
 int renameat(int from_folder, const char *from, int to_folder, const char *to)
@@ -259,6 +272,28 @@ static void a_signal_in_its_first_moment(void **state)
     scene_free(s);
 }
 
+/* What is told against the file, and what only against us. */
+static void one_that_cannot_be_read(void **state)
+{
+    static const struct {
+        int error;
+        enum bs_status status;
+    } cases[] = {{EIO, BS_IO},      {EACCES, BS_REFUSED}, {EPERM, BS_REFUSED},
+                 {EMFILE, BS_FULL}, {ENFILE, BS_FULL},    {ENOMEM, BS_NO_MEMORY}};
+    struct scene *s = scene_new();
+    scene_take(s, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bs_slice content;
+        int error = 0;
+        read_errno = cases[i].error;
+        assert_int_equal(bs_snapshot_files_read(s->files, 1, &content, &error), cases[i].status);
+        assert_int_equal(error, cases[i].error);
+    }
+    read_errno = 0;
+    scene_free(s);
+    (void)state;
+}
+
 static void use_full_disk(struct scene *s)
 {
     static const char block[4096];
@@ -345,7 +380,7 @@ static void a_read_only_disk(void **state)
 static int no_faults(void **state)
 {
     (void)state;
-    sync_errno = rename_errno = folder_errno = fork_errno = 0;
+    sync_errno = rename_errno = folder_errno = fork_errno = read_errno = 0;
     write_in_pieces = early_signal = 0;
     return 0;
 }
@@ -370,6 +405,7 @@ int main(int argc, char **argv)
         TEST(a_process_that_cannot_be_made),
         TEST(a_signal_in_its_first_moment),
         TEST(a_full_disk),
+        TEST(one_that_cannot_be_read),
         TEST(a_read_only_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ void bs_engine_free(struct bs_engine *e);
 enum bs_status bs_engine_save(struct bs_engine *e, const struct bs_sink *sink);
 
 /* An engine that goes on as the one that was saved would, effect for effect. BS_CORRUPT where the
- * state is none, or another site's; BS_NO_MEMORY. */
+ * state is none, BS_REFUSED where it is another site's; BS_NO_MEMORY. */
 enum bs_status bs_engine_load(struct bs_engine **ret, const struct bs_engine_options *options,
                               struct bs_slice state, uint32_t format);
 

@@ -39,8 +39,9 @@ struct bs_snapshot_file_options {
      * there, no other thread lives, and a lock that one of them held is never given back. */
     enum bs_status (*save)(void *context, const struct bs_sink *sink);
     /* What bs_snapshot_files_begin began has ended: BS_OK, it has its name and is on the disk; else
-     * nothing is left of it, and why (an errno, or 0). On the loop, never from within a call; may
-     * begin the next. Not told of what was given up by bs_snapshot_files_write or _close. */
+     * nothing is left of it, and why (an errno, or 0: with BS_IO, its process was killed). On the
+     * loop, never from within a call; may begin the next. Not told of what was given up by
+     * bs_snapshot_files_write or _close. */
     void (*on_end)(void *context, enum bs_status status, int error);
     void *context;
 };
@@ -56,7 +57,8 @@ size_t bs_snapshot_files_list(const struct bs_snapshot_files *f,
                               uint64_t ret_positions[BS_SNAPSHOT_FILES_MAX]);
 
 /* The content, until bs_snapshot_files_put_down; one at a time. In memory of its own and not the
- * file's map: a disk that fails is BS_IO here and no SIGBUS later. */
+ * file's map: a disk that fails is BS_IO here and no SIGBUS later. BS_REFUSED where we may not read
+ * it, BS_NO_MEMORY, BS_FULL for want of descriptors: these tell nothing against the file. */
 enum bs_status bs_snapshot_files_read(struct bs_snapshot_files *f, uint64_t position,
                                       struct bs_slice *ret, int *ret_errno);
 void bs_snapshot_files_put_down(struct bs_snapshot_files *f);
