@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 
 from harness import Skip
+from processes import Failure
 
 CLONE_NEWNS = 0x20000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
@@ -123,6 +124,8 @@ class Faults:
     def __init__(self, case, daemon):
         self.path = case.folder / "faults"
         library = case.build / "tests" / "libfaults.so"
+        if not library.exists():  # the loader would go on without it
+            raise Failure(f"{library} is missing: build the target `faults`")
         daemon.environment.update(LD_PRELOAD=str(library), BACKSTEP_FAULTS=str(self.path))
         daemon.environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") \
             + ":verify_asan_link_order=0"
