@@ -6,7 +6,6 @@
 #include "backstep/base/random.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -19,10 +18,8 @@ static _Atomic bool new_is_sound;     /* but none of a file that is being made *
 static _Atomic int allocation_errno;  /* what every allocation ends with, 0 for the real one */
 static _Atomic int write_errno;       /* the same for appends that go through pwritev */
 static _Atomic unsigned syncs_failed; /* so far */
-static _Atomic bool syncs_held;       /* they wait; none longer than ten seconds */
-static _Atomic unsigned syncs_waiting;
-static _Atomic int marks_errno;  /* what a write of the marks ends with */
-static _Atomic uint64_t written; /* bytes that pwrite wrote */
+static _Atomic int marks_errno;       /* what a write of the marks ends with */
+static _Atomic uint64_t written;      /* bytes that pwrite wrote */
 
 static bool is_named(int fd, const char *part)
 {
@@ -33,18 +30,8 @@ static bool is_named(int fd, const char *part)
     return strstr(path, part) != NULL;
 }
 
-static void hold_sync(void)
-{
-    atomic_fetch_add(&syncs_waiting, 1);
-    for (int tries = 0; tries < 2000 && atomic_load(&syncs_held); tries++)
-        sleep_ms(5);
-    atomic_fetch_sub(&syncs_waiting, 1);
-}
-
 int fdatasync(int fd)
 {
-    if (atomic_load(&syncs_held))
-        hold_sync();
     if (atomic_load(&sync_failures) > 0 && !(atomic_load(&new_is_sound) && is_named(fd, ".new"))) {
         atomic_fetch_sub(&sync_failures, 1);
         atomic_fetch_add(&syncs_failed, 1);
@@ -201,41 +188,6 @@ static void failed_sync(void **state)
 }
 
 /* A body read before the rescue holds after it, and all is given back once released. */
-static void *append_one(void *argument)
-{
-    struct fixture *f = argument;
-    assert_int_equal(append_numbered(f->log, 99, NULL), BS_OK);
-    return NULL;
-}
-
-/* Else a power cut could take the end of a segment and leave records of the next one. */
-static void a_segment_is_left_only_when_it_is_synced(void **state)
-{
-    (void)state;
-    struct fixture f;
-    pthread_t appender;
-    fixture_init(&f, 4096, 8);
-    f.options.sync_ms = 600000; /* no sync but the one that is asked for */
-    fixture_open(&f);
-    WAIT_FOR(bs_log_bytes(f.log) == 2 * 4096); /* with its spare */
-    uint64_t limit = 4096 - 64, number = 0;
-    while (bs_log_head(f.log) + 32 + NUMBERED_MAX < limit)
-        append_all(&f, number, number + 1), number++;
-    while (limit - bs_log_head(f.log) >= 32 + ((numbered_length(99) + 7) & ~(size_t)7))
-        append_all(&f, 0, 1);
-    uint64_t end = bs_log_head(f.log);
-    assert_int_equal(bs_log_synced(f.log), 0);
-    atomic_store(&syncs_held, true);
-    assert_int_equal(pthread_create(&appender, NULL, append_one, &f), 0);
-    WAIT_FOR(atomic_load(&syncs_waiting) > 0);
-    assert_int_equal(bs_log_head(f.log), end);
-    atomic_store(&syncs_held, false);
-    pthread_join(appender, NULL);
-    assert_true(bs_log_synced(f.log) >= end);
-    assert_true(bs_log_head(f.log) > end);
-    fixture_fini(&f);
-}
-
 static void bodies_outlive_a_rescue(void **state)
 {
     (void)state;
@@ -400,7 +352,6 @@ static void marks_that_cannot_be_written(void **state)
     assert_int_equal(bs_log_condition(f.log).error, EROFS);
     append_all(&f, 0, 10);
     atomic_store(&marks_errno, 0);
-    atomic_store(&syncs_held, false);
     atomic_store(&sync_failures, INT32_MAX);
     sleep_ms(600);
     assert_in_range(atomic_load(&syncs_failed), 1, 4);
@@ -595,7 +546,6 @@ static int no_faults(void **state)
     atomic_store(&allocation_errno, 0);
     atomic_store(&write_errno, 0);
     atomic_store(&marks_errno, 0);
-    atomic_store(&syncs_held, false);
     atomic_store(&syncs_failed, 0);
     atomic_store(&new_is_sound, false);
     return 0;
@@ -613,7 +563,6 @@ int main(int argc, char **argv)
         TEST(killed_at_any_moment),
         cmocka_unit_test_prestate_setup_teardown(failed_sync, no_faults, NULL, &later),
         cmocka_unit_test_prestate_setup_teardown(failed_sync, no_faults, NULL, &at_once),
-        TEST(a_segment_is_left_only_when_it_is_synced),
         TEST(bodies_outlive_a_rescue),
         TEST(a_rescue_behind_the_reader),
         TEST(disk_that_stays_broken),
