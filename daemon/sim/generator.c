@@ -216,6 +216,14 @@ static void answer_badly(struct generator *g, double at)
                    unresolved ? effects[draw(g, 0, 2)] : "none");
 }
 
+/* While a transfer waits for an answer that does not come. */
+static void kill_meanwhile(struct generator *g, double at)
+{
+    double killed = at + (double)draw(g, 500, 6000) / 1000;
+    sim_script_add(g->script, "at %.3f %s", killed, chance(g, 80) ? "daemon kill" : "power cut");
+    sim_script_add(g->script, "at %.3f daemon start", killed + (double)draw(g, 0, 1500) / 1000);
+}
+
 static void befall_database(struct generator *g, double at)
 {
     static const char *const effects[] = {"none", "now", "later 8000"};
@@ -228,7 +236,10 @@ static void befall_database(struct generator *g, double at)
         break;
     case 1:
     case 2:
-        sim_script_add(g->script, "at %.3f database silent effect %s", at, effects[draw(g, 0, 2)]);
+        sim_script_add(g->script, "at %.3f database silent effect %s%s", at, effects[draw(g, 0, 2)],
+                       chance(g, 30) ? " for 1" : "");
+        if (chance(g, 40))
+            kill_meanwhile(g, at);
         break;
     case 3:
     case 4:

@@ -4,6 +4,7 @@ are changed in a copy of the tree; a change that does not fit any more is an err
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -73,9 +74,6 @@ MUTATIONS = [
         (SHELL + "fold.c",
          "           (f->record.position == f->last_origin && f->part <= f->last_part);",
          "           f->record.position == f->last_origin;")]),
-    ("use a snapshot that knows rows which the outbox has lost", [
-        (SHELL + "runtime_snapshots.c", "    if (frame.outbox > bs_log_head(rt->outbox))\n",
-         "    if (frame.outbox > bs_log_head(rt->outbox) + (1 << 30))\n")]),
 ]
 
 
@@ -150,6 +148,11 @@ def search(program, options):
     if done.returncode == 0 or not violation:
         last = done.stdout.splitlines()[-1:] or ["nothing said"]
         return None, f"status {done.returncode}, {last[0]}"
+    seed = re.match(r"seed (\d+)", violation).group(1)
+    sound = subprocess.run([options.folder / "sound", "--quiet", "--seed", seed],
+                           capture_output=True, text=True)
+    if sound.returncode != 0:
+        return None, f"without the change, too: {sound.stdout}"
     return took, violation
 
 
@@ -176,7 +179,8 @@ def try_one(tree, options, what, changes):
 
 def control(tree, options):
     """Without a change nothing is found: else everything would be."""
-    program = build(tree, options.folder / "core", options.jobs)
+    program = shutil.copy2(build(tree, options.folder / "core", options.jobs),
+                           options.folder / "sound")
     done = subprocess.run([program, "--quiet", "--from", str(options.first), "--seeds", "300",
                            "--jobs", str(options.jobs)], capture_output=True, text=True)
     if done.returncode != 0:
