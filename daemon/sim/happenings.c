@@ -18,8 +18,10 @@ static const struct sim_verb verbs[] = {
      sim_happen_database},
     {"disk",
      "ok|full|room|read-only|writable|fail sync|write|rename N|slow LEAST_US MOST_US|damage "
-     "BEGINNING [at BYTE]",
-     "N 0: for ever; damage: one bit of the newest file whose name begins so", sim_happen_disk},
+     "BEGINNING [at BYTE] [forgiven]",
+     "N 0: for ever; damage: one bit of the newest file whose name begins so;\n      forgiven: "
+     "what is lost by it breaks no rule",
+     sim_happen_disk},
     {"clock", "jump SECONDS", "the daemon's wall clock, from where it is", sim_happen_clock},
     {"conf", "broken|good", "the configuration file, when it is read again", sim_happen_conf},
     {"set", "NAME VALUE", "as before the run; for the next start or reload", sim_happen_set},

@@ -34,7 +34,7 @@ void sim_happen_power(struct sim_words *w)
 /* Disk ----------------------------------------------------------------------------------------- */
 
 /* The newest by name: positions stand in names; no marks, nothing that was set aside. */
-static void damage(const char *beginning, uint64_t where, uint64_t seed)
+static void damage(const char *beginning, uint64_t where, bool forgiven, uint64_t seed)
 {
     struct sim_file *newest = NULL;
     for (struct sim_file *f = world->disk.files; f; f = f->next)
@@ -48,7 +48,7 @@ static void damage(const char *beginning, uint64_t where, uint64_t seed)
     char bit = (char)(1 << (seed >> 32) % 8);
     newest->cached[at] = (char)(newest->cached[at] ^ bit);
     newest->durable[at] = (char)(newest->durable[at] ^ bit);
-    world->truth.damaged = true;
+    world->truth.damaged |= forgiven;
     sim_trace("disk: byte %zu of %s is damaged", at, newest->name);
 }
 
@@ -82,6 +82,7 @@ void sim_happen_disk(struct sim_words *w)
     struct sim_disk *disk = &world->disk;
     int choice = sim_words_choice(w, what);
     uint64_t least = 0, most = 0;
+    bool forgiven = false;
     char name[SIM_NAME_MAX] = "";
     if (choice == 5) {
         fail(w);
@@ -93,6 +94,7 @@ void sim_happen_disk(struct sim_words *w)
     } else if (choice == 7) {
         sim_words_text(w, name, sizeof name);
         least = sim_words_take(w, "at") ? sim_words_number(w, 1, UINT32_MAX) : 0;
+        forgiven = sim_words_take(w, "forgiven");
     }
     if (!sim_words_done(w) || w->dry)
         return;
@@ -114,7 +116,7 @@ void sim_happen_disk(struct sim_words *w)
         slow(disk, least, most);
         break;
     default:
-        damage(name, least, w->seed);
+        damage(name, least, forgiven, w->seed);
     }
 }
 

@@ -20,7 +20,7 @@ const char *argp_program_version = "backstep-sim " BACKSTEP_VERSION;
 struct arguments {
     struct sim_many many;
     uint64_t seed;
-    bool has_seed, trace, print, list, shrink;
+    bool has_seed, print, list, shrink;
     char **files;
     int file_count;
 };
@@ -102,7 +102,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
         a->shrink = true;
         return 0;
     case 't':
-        a->trace = true;
+        a->many.trace = true;
         return 0;
     case 'p':
         a->print = true;
@@ -156,18 +156,16 @@ static int judge(const struct arguments *a, const char *path, const struct sim_s
 {
     char problem[4096];
     if (r->failed) {
-        printf("%s: %s%s\n", path, r->malformed ? "line " : "VIOLATION: ", r->violation);
+        printf("%s:%s%s\n", path, r->malformed ? "" : " VIOLATION: ", r->violation);
         return r->malformed ? EXIT_MALFORMED : EXIT_VIOLATED;
     }
     if (s->expected.length > 0 &&
         !sim_expectation_holds(s->expected, s->expected_line, trace, problem, sizeof problem)) {
-        printf("%s: line %s\n", path, problem);
+        printf("%s:%s\n", path, problem);
         return EXIT_VIOLATED;
     }
     if (!a->many.quiet)
-        printf("%s: held; %llu records, %llu steps, %llu rows, %llu s\n", path,
-               (unsigned long long)r->records, (unsigned long long)r->steps,
-               (unsigned long long)r->rows, (unsigned long long)r->seconds);
+        sim_many_report(path, r);
     return EXIT_HELD;
 }
 
@@ -183,7 +181,7 @@ static int run_file(const struct arguments *a, const char *path)
     load(&script, a, path);
     sim_run(&script, a->has_seed ? a->seed : sim_script_seed(&script, 1), out, &result);
     fclose(out);
-    if (a->trace)
+    if (a->many.trace)
         fwrite(trace, 1, length, stdout);
     int status = judge(a, path, &script, &result, bs_slice_of(trace, length));
     sim_script_fini(&script);
@@ -242,7 +240,7 @@ static int run(const struct arguments *a)
         return sim_many_run(&a->many) ? EXIT_HELD : EXIT_VIOLATED;
     if (a->shrink)
         return shrink(a, NULL);
-    return sim_many_run_one(&a->many, a->seed, a->trace) ? EXIT_HELD : EXIT_VIOLATED;
+    return sim_many_run_one(&a->many, a->seed) ? EXIT_HELD : EXIT_VIOLATED;
 }
 
 int main(int argc, char **argv)

@@ -45,31 +45,38 @@ static int64_t now_s(void)
 
 /* One seed ------------------------------------------------------------------------------------- */
 
-static void run_seed(const struct sim_many *m, uint64_t seed, FILE *trace, struct sim_result *ret)
+static void run_seed(const struct sim_many *m, uint64_t seed, struct sim_result *ret)
 {
     struct sim_script script;
     sim_script_init(&script);
     sim_generate(&script, seed, m->least);
-    sim_run(&script, seed, trace, ret);
+    sim_run(&script, seed, m->trace ? stdout : NULL, ret);
     sim_script_fini(&script);
+}
+
+void sim_many_report(const char *what, const struct sim_result *r)
+{
+    printf("%s: held; %llu records, %llu steps, %llu rows, %llu events, %llu s\n", what,
+           (unsigned long long)r->records, (unsigned long long)r->steps,
+           (unsigned long long)r->rows, (unsigned long long)r->events,
+           (unsigned long long)r->seconds);
 }
 
 static void report(const struct sim_many *m, uint64_t seed, const struct sim_result *r)
 {
+    char what[64];
+    snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
     if (r->failed)
-        printf("seed %llu: VIOLATION: %s\n", (unsigned long long)seed, r->violation);
+        printf("%s: VIOLATION: %s\n", what, r->violation);
     else if (!m->quiet)
-        printf("seed %llu: held; %llu records, %llu steps, %llu rows, %llu events, %llu s\n",
-               (unsigned long long)seed, (unsigned long long)r->records,
-               (unsigned long long)r->steps, (unsigned long long)r->rows,
-               (unsigned long long)r->events, (unsigned long long)r->seconds);
+        sim_many_report(what, r);
     fflush(stdout);
 }
 
-bool sim_many_run_one(const struct sim_many *m, uint64_t seed, bool trace)
+bool sim_many_run_one(const struct sim_many *m, uint64_t seed)
 {
     struct sim_result result;
-    run_seed(m, seed, trace ? stdout : NULL, &result);
+    run_seed(m, seed, &result);
     report(m, seed, &result);
     return !result.failed;
 }
@@ -106,7 +113,7 @@ static _Noreturn void work(const struct sim_many *m, struct board *b, struct wor
             break;
         atomic_store(&me->since_s, now_s());
         atomic_store(&me->seed, m->from + i);
-        run_seed(m, m->from + i, NULL, &result);
+        run_seed(m, m->from + i, &result);
         atomic_store(&me->seed, 0);
         report(m, m->from + i, &result);
         if (result.failed)

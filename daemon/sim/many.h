@@ -2,6 +2,8 @@
 #ifndef BACKSTEP_SIM_MANY_H
 #define BACKSTEP_SIM_MANY_H
 
+#include "run.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +15,7 @@ struct sim_many {
     unsigned jobs;
     unsigned seconds; /* no new one is begun after so many; 0: until all are done */
     bool stop;        /* begin none after one that failed */
+    bool trace;       /* what happens, on stdout */
     bool quiet;       /* nothing of those that held */
     const char *keep; /* the folder for shrunk ones that failed; NULL: none */
 };
@@ -21,7 +24,10 @@ struct sim_many {
  * A line of progress on stderr: on a terminal the same one, else one a minute. */
 bool sim_many_run(const struct sim_many *m);
 
-/* One of them, as its line says; `trace`: on stdout. */
-bool sim_many_run_one(const struct sim_many *m, uint64_t seed, bool trace);
+/* One of them, and its line. */
+bool sim_many_run_one(const struct sim_many *m, uint64_t seed);
+
+/* The line of a run that held. */
+void sim_many_report(const char *what, const struct sim_result *result);
 
 #endif

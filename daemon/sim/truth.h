@@ -11,10 +11,10 @@ struct sim_truth {
     uint64_t unsynced_since_ns; /* the intake is synced no more, for whatever reason; 0: it is */
     uint64_t released;          /* the intake before it may be gone */
     uint64_t lost;              /* records that power cuts took */
-    bool damaged;               /* bytes on the medium are not what was written */
-    bool cut_pending;           /* the power was cut since the intake was opened last */
-    bool lines_blamed;          /* the database said of lines that it does not take them */
-    bool rows_skipped;          /* open rows may have been left out */
+    bool damaged;      /* bytes on the medium were changed, and what is lost by it is forgiven */
+    bool cut_pending;  /* the power was cut since the intake was opened last */
+    bool lines_blamed; /* the database said of lines that it does not take them */
+    bool rows_skipped; /* open rows may have been left out */
 };
 
 void sim_truth_reset(struct sim_truth *t);
