@@ -165,6 +165,12 @@ void sim_history_unsettle(struct sim_history *h, uint64_t from, uint64_t until)
         h->points[i].unresolved_ns = world->now_ns;
 }
 
+void sim_history_doubt(struct sim_history *h)
+{
+    for (size_t i = h->points_first; i < h->points_count; i++)
+        h->stale += h->points[i].unresolved_ns > 0 ? h->points[i].points : 0;
+}
+
 uint64_t sim_history_highest_origin(const struct sim_history *h, uint64_t from, uint64_t until)
 {
     uint64_t highest = 0;

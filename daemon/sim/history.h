@@ -61,6 +61,8 @@ void sim_history_settle(struct sim_history *h, uint64_t from, uint64_t until);
 /* The highest origin of the rows in these bytes. */
 uint64_t sim_history_highest_origin(const struct sim_history *h, uint64_t from, uint64_t until);
 /* A transfer of these bytes had no answer: it may be applied later. */
+/* The process died, and could not write down which of them had no answer. */
+void sim_history_doubt(struct sim_history *h);
 void sim_history_unsettle(struct sim_history *h, uint64_t from, uint64_t until);
 /* The outbox lets go of everything before `position`: breaks a rule where that was not to be. */
 void sim_history_release_points(struct sim_history *h, uint64_t position, bool at_bound);

@@ -178,6 +178,9 @@ void bs_influx_close(struct bs_influx *x, void (*closed)(void *context), void *c
 
 void sim_influx_freeze(void)
 {
-    if (world->process.influx)
-        give_up(world->process.influx);
+    if (!world->process.influx)
+        return;
+    give_up(world->process.influx);
+    if (sim_log_marks_are_lost(world->process.outbox))
+        sim_history_doubt(&world->history);
 }

@@ -375,6 +375,11 @@ bool sim_log_rests(const struct bs_log *log)
     return log->asleep && log->reader >= log->head;
 }
 
+bool sim_log_marks_are_lost(const struct bs_log *log)
+{
+    return log->marks_error != 0;
+}
+
 bool sim_log_is_safe(const struct bs_log *log)
 {
     return log->synced >= log->head && !log->marks_dirty && !log->sync_error;

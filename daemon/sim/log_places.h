@@ -13,6 +13,9 @@ bool sim_log_rests(const struct bs_log *log);
 /* Everything is on the medium. */
 bool sim_log_is_safe(const struct bs_log *log);
 
+/* The last marks could not be written. */
+bool sim_log_marks_are_lost(const struct bs_log *log);
+
 uint64_t sim_log_mark(const struct bs_log *log, size_t mark);
 uint64_t sim_log_max_bytes(const struct bs_log *log);
 
