@@ -4,6 +4,7 @@
 
 #include "backstep/base/buffer.h"
 #include "backstep/base/check.h"
+#include "backstep/edge/log.h"
 #include "snapshot_places.h"
 #include "world.h"
 
@@ -24,6 +25,7 @@ struct bs_snapshot_files {
     enum stage stage;
     bool committed;
     uint64_t position;
+    uint64_t outbox; /* its head when this was begun */
     struct bs_buffer content;
     struct sim_file *file; /* being written */
     struct sim_file *read;
@@ -243,6 +245,7 @@ enum bs_status bs_snapshot_files_begin(struct bs_snapshot_files *f, uint64_t pos
     if (status != BS_OK)
         return status;
     f->position = position;
+    f->outbox = bs_log_head(world->process.outbox);
     f->committed = false;
     f->stage = STAGE_WRITING;
     sim_trace("snapshot %llu begins: %zu bytes", (unsigned long long)position, f->content.length);
@@ -253,6 +256,8 @@ enum bs_status bs_snapshot_files_begin(struct bs_snapshot_files *f, uint64_t pos
 void bs_snapshot_files_commit(struct bs_snapshot_files *f)
 {
     f->committed = true;
+    if (!world->process.dead)
+        sim_truth_check_commit(&world->truth, f->position, f->outbox);
     if (f->stage != STAGE_WRITTEN || world->process.dead)
         return;
     f->stage = STAGE_NAMING;

@@ -4,6 +4,7 @@
 #include "backstep/base/check.h"
 #include "history.h"
 #include "log_places.h"
+#include "outlet.h"
 #include "snapshot_places.h"
 #include "world.h"
 
@@ -89,11 +90,36 @@ void sim_truth_check_release(struct sim_truth *t, uint64_t position)
                       (unsigned long long)position, (unsigned long long)world->process.folded);
 }
 
+void sim_truth_check_commit(struct sim_truth *t, uint64_t intake, uint64_t outbox)
+{
+    uint64_t synced = bs_log_synced(world->process.intake);
+    (void)t;
+    if (synced < intake)
+        sim_violation("the snapshot at %llu may have its name, but the intake is synced up to %llu",
+                      (unsigned long long)intake, (unsigned long long)synced);
+    synced = bs_log_synced(world->process.outbox);
+    if (synced < outbox)
+        sim_violation("the snapshot at %llu knows rows up to %llu, but the outbox is synced up to "
+                      "%llu",
+                      (unsigned long long)intake, (unsigned long long)outbox,
+                      (unsigned long long)synced);
+}
+
+/* Should the process die before the answer, the next one must know of the transfer. */
+static void check_mark(uint64_t from)
+{
+    uint64_t mark = sim_log_mark(world->process.outbox, BS_OUTLET_UNRESOLVED);
+    if (mark == 0 || mark - 1 > from)
+        sim_violation("rows from %llu on leave, and the marks know of %s", (unsigned long long)from,
+                      mark ? "later ones only" : "no transfer");
+}
+
 void sim_truth_check_post(struct sim_truth *t, uint64_t from, uint64_t until)
 {
     uint64_t origin = sim_history_highest_origin(&world->history, from, until);
     uint64_t synced = bs_log_synced(world->process.intake);
     (void)t;
+    check_mark(from);
     if (origin >= synced)
         sim_violation("a row of the record at %llu leaves, and the intake is synced up to %llu",
                       (unsigned long long)origin, (unsigned long long)synced);

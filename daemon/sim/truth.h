@@ -32,6 +32,9 @@ void sim_truth_note_rescue(struct sim_truth *t, bool intake);
 /* The intake lets go of everything before `position`. */
 void sim_truth_check_release(struct sim_truth *t, uint64_t position);
 
+/* A snapshot of these positions may get its name. */
+void sim_truth_check_commit(struct sim_truth *t, uint64_t intake, uint64_t outbox);
+
 /* Rows of the outbox leave for the database. */
 void sim_truth_check_post(struct sim_truth *t, uint64_t from, uint64_t until);
 

@@ -6,7 +6,6 @@
 #include "backstep/base/random.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>

@@ -70,10 +70,9 @@ MUTATIONS = [
     ("keep rows of records that a power cut took", [
         (SHELL + "fold.c", "        if (body.origin >= intake_head)\n",
          "        if (body.origin >= intake_head + 65536)\n")]),
-    ("pass over the second part of a record's rows after a start", [
-        (SHELL + "fold.c",
-         "           (f->record.position == f->last_origin && f->part <= f->last_part);",
-         "           f->record.position == f->last_origin;")]),
+    ("pass over rows behind the last one in the outbox after a start", [
+        (SHELL + "fold.c", "    return f->record.position < f->last_origin ||\n",
+         "    return f->record.position < f->last_origin + 256 ||\n")]),
 ]
 
 
