@@ -156,12 +156,12 @@ static int judge(const struct arguments *a, const char *path, const struct sim_s
 {
     char problem[4096];
     if (r->failed) {
-        printf("%s:%s%s\n", path, r->malformed ? "" : " VIOLATION: ", r->violation);
+        printf("%s: %s%s\n", path, r->malformed ? "line " : "VIOLATION: ", r->violation);
         return r->malformed ? EXIT_MALFORMED : EXIT_VIOLATED;
     }
     if (s->expected.length > 0 &&
         !sim_expectation_holds(s->expected, s->expected_line, trace, problem, sizeof problem)) {
-        printf("%s:%s\n", path, problem);
+        printf("%s: line %s\n", path, problem);
         return EXIT_VIOLATED;
     }
     if (!a->many.quiet)
