@@ -2,9 +2,10 @@
  * gait is held against. Time passes as the daemon lets it: a tick record at each deadline.
  * Must never judge what comes out, nor guess what a bad line meant.
  *
- *   fold_script [--seed N] [--snapshot-every N] [--state FILE] < SCRIPT
+ *   fold_script [--seed N] [--snapshot-every N] [--state FILE] [--from FILE [--format N]] < SCRIPT
  *
- * FILE gets the engine's state at the end, as it stands in a snapshot.
+ * --state: FILE gets the engine's state at the end, as it stands in a snapshot. --from: the script
+ * goes on from such a state, which may be of an older format.
  *
  * A line of the script, ticks (ms, = wall time) never falling; other white space is content:
  *   TICK <tab> TOPIC <tab> PAYLOAD   a message, TOPIC below the site; PAYLOAD as it stands, or
@@ -235,29 +236,65 @@ static void write_state(struct script *s, const char *path)
     bs_buffer_fini(&state);
 }
 
+static void begin_from(struct script *s, const char *path, uint32_t format)
+{
+    struct bs_buffer state;
+    bs_buffer_init(&state, 64u << 20);
+    FILE *file = fopen(path, "rb");
+    size_t length = 0;
+    do {
+        char *room = bs_buffer_room(&state, 65536);
+        length = file && room ? fread(room, 1, 65536, file) : 0;
+        state.length += length;
+    } while (length > 0);
+    if (!file || ferror(file) ||
+        bs_engine_load(&s->engine, &engine_options, bs_buffer_slice(&state), format) != BS_OK)
+        fail(s, "%s is no state of format %u", path, format);
+    fclose(file);
+    bs_buffer_fini(&state);
+    s->begun = true;
+}
+
 static int explain(const char *program)
 {
-    fprintf(stderr, "usage: %s [--seed N] [--snapshot-every N] [--state FILE] < SCRIPT\n", program);
+    fprintf(stderr,
+            "usage: %s [--seed N] [--snapshot-every N] [--state FILE] [--from FILE [--format N]] "
+            "< SCRIPT\n",
+            program);
     return 64;
 }
 
 int main(int argc, char **argv)
 {
     static struct script s = {.hash_seed = 7};
-    const char *state = NULL;
+    const char *state = NULL, *from = NULL;
+    uint64_t format = BS_SNAPSHOT_FORMAT;
+    const struct {
+        const char *name;
+        const char **text;
+        uint64_t *number;
+    } options[] = {{"--state", &state, NULL},
+                   {"--from", &from, NULL},
+                   {"--seed", NULL, &s.hash_seed},
+                   {"--snapshot-every", NULL, &s.snapshot_every},
+                   {"--format", NULL, &format}};
     for (int i = 1; i < argc; i += 2) {
-        if (i + 1 < argc && strcmp(argv[i], "--state") == 0) {
-            state = argv[i + 1];
-            continue;
-        }
-        bool seed = strcmp(argv[i], "--seed") == 0;
+        size_t o = 0;
         char *end = NULL;
-        uint64_t number = i + 1 < argc ? strtoull(argv[i + 1], &end, 10) : 0;
-        if (!end || *end || (!seed && strcmp(argv[i], "--snapshot-every") != 0))
+        while (o < sizeof options / sizeof options[0] && strcmp(argv[i], options[o].name) != 0)
+            o++;
+        if (o == sizeof options / sizeof options[0] || i + 1 == argc)
             return explain(argv[0]);
-        *(seed ? &s.hash_seed : &s.snapshot_every) = number;
+        if (options[o].text)
+            *options[o].text = argv[i + 1];
+        else
+            *options[o].number = strtoull(argv[i + 1], &end, 10);
+        if (end && *end)
+            return explain(argv[0]);
     }
-    if (bs_engine_new(&s.engine, &engine_options) != BS_OK)
+    if (from)
+        begin_from(&s, from, (uint32_t)format);
+    else if (bs_engine_new(&s.engine, &engine_options) != BS_OK)
         fail(&s, "out of memory");
     run(&s);
     if (state)
