@@ -45,8 +45,17 @@ struct bs_slice sim_arena_copy(struct sim_arena *a, struct bs_slice bytes)
     return bs_slice_of(at, bytes.length);
 }
 
+/* Large ones would lie where the next user wants them seldom, and become more and more. */
 void sim_arena_reset(struct sim_arena *a)
 {
+    for (struct sim_chunk **at = &a->first, *c; (c = *at) != NULL;) {
+        if (c->room == CHUNK_BYTES) {
+            at = &c->next;
+            continue;
+        }
+        *at = c->next;
+        free(c);
+    }
     a->current = a->first;
     a->used = 0;
 }

@@ -12,7 +12,7 @@
 enum page { PAGE_CLEAN, PAGE_DIRTY, PAGE_LOST };
 
 /* Memory is kept for other files of about the size. */
-enum { SPARE_FACTOR = 4, SPARE_BYTES_MAX = 4 << 20 };
+enum { SPARE_FACTOR = 4, SPARE_BYTES_MAX = 4 << 20, SPARES_MAX = 32 };
 
 static size_t pages_of(uint64_t bytes)
 {
@@ -31,7 +31,7 @@ static void free_file(struct sim_file *f)
 
 static void put_away(struct sim_disk *disk, struct sim_file *f)
 {
-    if (f->room == 0 || f->room > SPARE_BYTES_MAX) {
+    if (f->room == 0 || f->room > SPARE_BYTES_MAX || disk->spare_count == SPARES_MAX) {
         free_file(f);
         return;
     }
@@ -40,6 +40,7 @@ static void put_away(struct sim_disk *disk, struct sim_file *f)
     memset(f->pages, 0, pages_of(f->room));
     f->next = disk->spares;
     disk->spares = f;
+    disk->spare_count++;
 }
 
 static void clear_changes(struct sim_disk *disk)
@@ -80,6 +81,7 @@ static struct sim_file *take_spare(struct sim_disk *disk, uint64_t bytes)
         struct sim_file *f = *at;
         if (f->room >= bytes && f->room / SPARE_FACTOR <= bytes) {
             *at = f->next;
+            disk->spare_count--;
             return f;
         }
     }

@@ -39,6 +39,7 @@ enum sim_disk_fault { SIM_DISK_SYNC, SIM_DISK_WRITE, SIM_DISK_RENAME, SIM_DISK_F
 
 struct sim_disk {
     struct sim_file *files, *spares;
+    unsigned spare_count;
     struct sim_disk_change *changes;
     size_t change_count, change_room;
     bool full, read_only;
