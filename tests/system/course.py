@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from processes import Failure
 
 LOOK_S = 0.25
+ON_THE_WAY_STEPS = 200  # a tenth of a second's
 SETTLED_S = 3  # what a step needs in the best of worlds is 2.4 s at most, and a look
 
 
@@ -152,14 +153,19 @@ class Course:
         history = self.world.wearables.history
         return history[bisect.bisect_right(history, at, key=lambda entry: entry[0]) - 1][1]
 
+    def newer_than(self, ended):
+        """More steps than this are there only with some of a later time: when a broker died, a few
+        acknowledgements may have been on their way to the wearables."""
+        return self.acknowledged_by(ended) + ON_THE_WAY_STEPS
+
     def flowing_s(self, ended):
         """From then until a step is in the database that was acknowledged later."""
-        known = self.acknowledged_by(ended)
+        known = self.newer_than(ended)
         return self.first_s(ended, lambda look: look.delivered > known)
 
     def caught_up_s(self, ended):
         """From then until the database is as far behind as on a good day."""
-        known = self.acknowledged_by(ended)
+        known = self.newer_than(ended)
         return self.first_s(ended, lambda look: look.delivered > known and look.lag_s <= SETTLED_S)
 
     def first_s(self, ended, check):

@@ -24,7 +24,7 @@ class Plan:
     """How long all of it takes, and each part."""
 
     def __init__(self, long):
-        self.rounds_s = 600 if long else 70  # all that can happen befalls once at least
+        self.rounds_s = 600 if long else 60  # all that can happen befalls once at least
         self.kill_every_s = 30 if long else 24
         self.lasting_s = (4, 20) if long else (2, 3)
         self.at_most_s = 40 if long else 20  # a fault that does not make itself felt
