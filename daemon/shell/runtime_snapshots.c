@@ -54,15 +54,26 @@ static void report_restored(const struct bs_runtime *rt, uint64_t position, uint
               (double)(bs_clock_mono().ns - began_ns) / 1e9);
 }
 
-static enum bs_status go_on_from(struct bs_runtime *rt, const struct bs_snapshot_frame *frame)
+static void report_gaps(const struct bs_runtime *rt, const struct bs_snapshot_frame *frame)
 {
     uint64_t first = bs_log_first(rt->intake), head = bs_log_head(rt->intake);
+    uint64_t rows = bs_log_head(rt->outbox);
     if (frame->intake < first)
         bs_report(BS_LOG_WARNING, "the intake begins %llu bytes behind the snapshot",
                   (unsigned long long)(first - frame->intake));
     if (frame->intake > head)
         bs_report(BS_LOG_WARNING, "the snapshot knows %llu bytes of the intake that are gone",
                   (unsigned long long)(frame->intake - head));
+    if (frame->outbox > rows)
+        bs_report(BS_LOG_ERROR,
+                  "the outbox has lost %llu bytes that the snapshot knows: final rows of them that "
+                  "were not delivered are lost",
+                  (unsigned long long)(frame->outbox - rows));
+}
+
+static enum bs_status go_on_from(struct bs_runtime *rt, const struct bs_snapshot_frame *frame)
+{
+    report_gaps(rt, frame);
     rt->fold.folded = frame->intake;
     rt->fold.folded_tick = frame->tick;
     rt->fold.has_start = frame->has_start;
@@ -71,10 +82,11 @@ static enum bs_status go_on_from(struct bs_runtime *rt, const struct bs_snapshot
     return bs_log_continue_at(rt->intake, frame->intake);
 }
 
-/* BS_CORRUPT: it is of no use, ever; BS_NOT_FOUND: rows are missing that it takes for written;
- * BS_REFUSED: a state that is whole, and not for us. */
+/* BS_CORRUPT: it is of no use, ever; BS_NOT_FOUND: the outbox lacks rows that it takes for written,
+ * which is no matter where they may be `lost`; BS_REFUSED: a state that is whole, and not for us.
+ */
 static enum bs_status try_content(struct bs_runtime *rt, uint64_t position, struct bs_slice file,
-                                  const char **ret_why)
+                                  bool lost, const char **ret_why)
 {
     struct bs_snapshot_frame frame = {0};
     struct bs_slice state;
@@ -87,8 +99,7 @@ static enum bs_status try_content(struct bs_runtime *rt, uint64_t position, stru
     }
     if (status != BS_OK || frame.intake != position || position % 8 != 0)
         return BS_CORRUPT;
-    *ret_why = "the outbox has lost rows that it knows";
-    if (frame.outbox > bs_log_head(rt->outbox))
+    if (frame.outbox > bs_log_head(rt->outbox) && !lost)
         return BS_NOT_FOUND;
     status = bs_engine_load(&rt->engine, &options, state, frame.format);
     *ret_why = status == BS_REFUSED   ? "it is of another site or topic_root"
@@ -97,13 +108,14 @@ static enum bs_status try_content(struct bs_runtime *rt, uint64_t position, stru
     return status == BS_OK ? go_on_from(rt, &frame) : status;
 }
 
-static enum bs_status try_file(struct bs_runtime *rt, uint64_t position, const char **ret_why)
+static enum bs_status try_file(struct bs_runtime *rt, uint64_t position, bool lost,
+                               const char **ret_why)
 {
     struct bs_slice file;
     int error = 0;
     enum bs_status status = bs_snapshot_files_read(rt->snapshots.files, position, &file, &error);
     if (status == BS_OK) {
-        status = try_content(rt, position, file, ret_why);
+        status = try_content(rt, position, file, lost, ret_why);
         bs_snapshot_files_put_down(rt->snapshots.files);
         return status;
     }
@@ -118,24 +130,21 @@ static void set_aside(struct bs_runtime *rt, uint64_t position, const char *why)
     bs_snapshot_files_set_aside(rt->snapshots.files, position);
 }
 
-/* True where nothing is left to be tried: there is an engine, or *ret says why there must be none.
- * What somebody can mend ends the start: to begin without a state that is there would cost it,
- * since the log before it is gone. */
-static bool take_up(struct bs_runtime *rt, uint64_t position, enum bs_status *ret)
+/* As try_content. What somebody can mend ends the start (any other status): to begin without a
+ * state that is there would cost it, since the log before it is gone. */
+static enum bs_status take_up(struct bs_runtime *rt, uint64_t position, bool lost)
 {
     uint64_t began = bs_clock_mono().ns;
     const char *why = "";
-    *ret = try_file(rt, position, &why);
-    if (*ret == BS_CORRUPT || *ret == BS_NOT_FOUND) {
-        set_aside(rt, position, why);
-        return false;
-    }
-    if (*ret == BS_OK)
+    enum bs_status status = try_file(rt, position, lost, &why);
+    if (status == BS_OK)
         report_restored(rt, position, began);
-    else
+    else if (status == BS_CORRUPT)
+        set_aside(rt, position, why);
+    else if (status != BS_NOT_FOUND)
         bs_report(BS_LOG_ERROR, "the snapshot at %llu in %s cannot be taken up: %s",
                   (unsigned long long)position, rt->conf->journal.directory, why);
-    return true;
+    return status;
 }
 
 static enum bs_status begin_anew(struct bs_runtime *rt)
@@ -150,15 +159,40 @@ static enum bs_status begin_anew(struct bs_runtime *rt)
     return bs_engine_new(&rt->engine, &options);
 }
 
+/* The newest that can be used; BS_NOT_FOUND where there is none. */
+static enum bs_status take_up_one(struct bs_runtime *rt, const uint64_t *positions, size_t count,
+                                  bool lost)
+{
+    enum bs_status status = BS_NOT_FOUND;
+    for (size_t i = 0; i < count && (status == BS_NOT_FOUND || status == BS_CORRUPT); i++)
+        status = take_up(rt, positions[i], lost);
+    return status == BS_CORRUPT ? BS_NOT_FOUND : status;
+}
+
+/* Those newer than the one that is used tell of another course of things. */
+static void set_lacking_aside(struct bs_runtime *rt, uint64_t used)
+{
+    uint64_t positions[BS_SNAPSHOT_FILES_MAX];
+    size_t count = bs_snapshot_files_list(rt->snapshots.files, positions);
+    for (size_t i = 0; i < count && positions[i] > used; i++)
+        set_aside(rt, positions[i], "the outbox has lost rows that it knows");
+}
+
+/* One that knows rows which the outbox has lost is passed over: the fold says them again, from an
+ * older one on or from the log's begin. Where neither is there, the state is worth more than they
+ * are. */
 enum bs_status bs_runtime_restore(struct bs_runtime *rt)
 {
     uint64_t positions[BS_SNAPSHOT_FILES_MAX];
     size_t count = bs_snapshot_files_list(rt->snapshots.files, positions);
-    enum bs_status status;
-    for (size_t i = 0; i < count; i++)
-        if (take_up(rt, positions[i], &status))
-            return status;
-    return begin_anew(rt);
+    enum bs_status status = take_up_one(rt, positions, count, false);
+    if (status == BS_NOT_FOUND && bs_log_first(rt->intake) > 0) {
+        count = bs_snapshot_files_list(rt->snapshots.files, positions);
+        status = take_up_one(rt, positions, count, true);
+    }
+    if (status == BS_OK || status == BS_NOT_FOUND)
+        set_lacking_aside(rt, rt->fold.folded);
+    return status == BS_NOT_FOUND ? begin_anew(rt) : status;
 }
 
 /* Those that are there now are kept ones: what lies before the older is released. */

@@ -92,6 +92,21 @@ def test_state_of_a_newer_version(case):
     expect_whole(broker, influx, daemon, steps)
 
 
+def test_outbox_cut_before_both(case):
+    """A bit of the outbox flips in rows that are delivered long ago: no snapshot fits to what is left
+    of it, and none may be thrown away for that, since the intake does not go back to its begin."""
+    broker, influx, daemon, steps = start_with_state(case)
+    daemon.start_online(broker)
+    wait_for_totals(influx, {"guest-pod-1": {"B": steps}}, 30, daemon)
+    daemon.kill_running()
+    with open(daemon.state / "outbox-0000000000000000.seg", "r+b") as file:
+        file.seek(300)
+        flipped = file.read(1)[0] ^ 1
+        file.seek(300)
+        file.write(bytes([flipped]))
+    expect_whole(broker, influx, daemon, steps)
+
+
 def test_state_that_is_lost(case):
     """Where no snapshot can be read and the log is not whole, nobody may take it for nothing."""
     broker, _influx, daemon, _steps = start_with_state(case)
