@@ -65,8 +65,9 @@ static void say(const struct client_slot *slot)
 {
     struct bs_slice topic = bs_slice_of(slot->bytes, slot->topic_length);
     struct bs_slice payload = bs_slice_of(slot->bytes + slot->topic_length, slot->payload_length);
+    struct bs_slice shown = payload.length > 0 ? payload : BS_SLICE("(empty)");
     sim_trace("%s%.*s %.*s", slot->retained ? "retained " : "", (int)topic.length, topic.at,
-              (int)payload.length, payload.at);
+              (int)shown.length, shown.at);
     sim_said_note(&world->said, topic, payload);
 }
 
