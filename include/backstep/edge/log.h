@@ -100,10 +100,9 @@ void bs_log_close(struct bs_log *log);
 
 /* Appends one record, its body the parts (at most 8) one behind the other; stamps it. BS_FULL where
  * max_bytes is reached and not even the reserve has room (but BS_LOG_OWN_BYTES, for a message);
- * BS_NO_SPACE, BS_IO where the disk has
- * none for it or it could not be made durable as promised (with sync_ms 0 it may be read all the
- * same); BS_INVALID where no segment could hold it. ret_position (may be NULL) = where the record
- * ends. Thread-safe. */
+ * BS_NO_SPACE, BS_IO where the disk has none for it or it could not be made durable as promised
+ * (with sync_ms 0 it may be read all the same); BS_INVALID where no segment could hold it.
+ * ret_position (may be NULL) = where the record ends. Thread-safe. */
 enum bs_status bs_log_append(struct bs_log *log, enum bs_record_type type, uint8_t flags,
                              const struct bs_slice *parts, size_t part_count,
                              uint64_t *ret_position);
