@@ -50,8 +50,8 @@ struct bs_log {
     struct log_segment *oldest, *current;
     struct log_segment *unsynced; /* the first with bytes behind `synced` */
     struct log_segment *retired;  /* replaced after a failed sync, still mapped for the reader */
-    /* Where the reader stood when the owner released or sought last: it may stand there still, though
-     * all of it is released. */
+    /* Where the reader stood when the owner released or sought last: it may stand there still,
+     * though all of it is released. */
     const struct log_segment *reader_in;
     struct bs_tick_ms last_tick;
     uint64_t release_to, watch;

@@ -6,8 +6,8 @@
 
 #include <errno.h>
 
-/* Under the mutex. The segment the place is in; one that was replaced leads on to its successor as one that is read
- * to its end does, only that the place then stands in the middle of that. */
+/* Under the mutex. The segment the place is in; one that was replaced leads on to its successor as
+ * one that is read to its end does, only that the place then stands in the middle of that. */
 static void settle(struct bs_log *log)
 {
     struct log_segment *s = log->reader_segment, *next;
