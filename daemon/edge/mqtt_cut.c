@@ -41,7 +41,7 @@ static unsigned port_of(const char *uri)
 
 static bool leads_to(int fd, unsigned port)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {0};
     socklen_t length = sizeof(peer);
 
     if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {

@@ -10,7 +10,7 @@
 
 #define MS_NS              1000000u
 #define ANSWER_WAIT_MS     20000u /* for a CONNACK or a SUBACK; Paho gives up on a CONNACK first */
-#define ASIDE_WAIT_MS      5000u /* the same, where a stop may wait for it */
+#define ASIDE_WAIT_MS      5000u  /* the same, where a stop may wait for it */
 #define LEAVE_WAIT_MS      1000u
 #define DRAIN_WAIT_MS      2000u
 #define CONFIG_WAIT_MS     10000u

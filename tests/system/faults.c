@@ -73,10 +73,10 @@ static bool fails(const char *call, int fd)
 
 static bool fails_at(const char *call, int folder, const char *name)
 {
-    char path[2 * PATH_BYTES] = "";
-    if (name[0] != '/' && folder != AT_FDCWD && path_of(folder, path))
-        strcat(path, "/");
-    strncat(path, name, PATH_BYTES - 1);
+    char at[PATH_BYTES] = "", path[2 * PATH_BYTES];
+    if (name[0] != '/' && folder != AT_FDCWD)
+        path_of(folder, at);
+    snprintf(path, sizeof path, "%s/%s", at, name);
     int before = errno, error = fault(call, path);
     errno = error ? error : before;
     return error != 0;
