@@ -67,9 +67,11 @@ static void load_marks(struct bs_outlet *o)
     uint64_t unresolved = o->marks[BS_OUTLET_UNRESOLVED];
     enum bs_delivery_api api =
         (enum bs_delivery_api)(o->options.conf->influxdb.api - 1 + BS_DELIVERY_V1);
-    bool any = o->influx.used && unresolved > 0 && unresolved - 1 < head;
-    bs_delivery_init(&o->delivery, api,
-                     any ? clamp(unresolved - 1, first, head) : BS_DELIVERY_NOWHERE);
+    /* What was not delivered may have been on its way when the power went, and its mark was not on
+     * the disk yet: the database may still apply it, after newer rows. */
+    uint64_t from = unresolved > 0 ? smaller(unresolved - 1, o->influx.at) : o->influx.at;
+    bool any = o->influx.used && from < head;
+    bs_delivery_init(&o->delivery, api, any ? clamp(from, first, head) : BS_DELIVERY_NOWHERE);
     o->counted = outlet_slowest(o);
     o->reader = o->counted;
     bs_log_seek(o->options.outbox, o->counted);
