@@ -4,14 +4,8 @@
 #include "backstep/base/buffer.h"
 #include "backstep/base/little.h"
 #include "backstep/core/snapshot.h"
+#include "engine_world.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
 #include <zlib.h>
 
 static const struct bs_snapshot_frame written = {
@@ -98,6 +92,35 @@ static void each_flipped_bit_and_each_prefix_is_found(void **unused)
     bs_buffer_fini(&file);
 }
 
+/* A class with members, a session and bouts, as it lies on the disk. */
+static void each_flipped_bit_of_a_real_one_is_found(void **unused)
+{
+    (void)unused;
+    struct world w;
+    struct bs_buffer state, file;
+    struct bs_snapshot_frame read;
+    struct bs_slice found;
+    world_begin(&w);
+    world_welcome_guests(&w, "");
+    for (int i = 0; i < 40; i++) {
+        world_step(&w, "pod-1", "{\"v\":1,\"boot\":1,\"seq\":%d,\"t\":%lld,\"dir\":\"B\"}", i,
+                   (long long)w.tick);
+        world_wait(&w, 600);
+    }
+    engine_again_save(w.engine, &state);
+    write_file(&file, &written, bs_buffer_slice(&state));
+    assert_true(file.length > 1000);
+    for (size_t bit = 0; bit < file.length * 8; bit++) {
+        file.at[bit / 8] ^= (char)(1 << bit % 8);
+        assert_int_equal(bs_snapshot_frame_read(bs_buffer_slice(&file), &read, &found), BS_CORRUPT);
+        file.at[bit / 8] ^= (char)(1 << bit % 8);
+    }
+    assert_int_equal(bs_snapshot_frame_read(bs_buffer_slice(&file), &read, &found), BS_OK);
+    bs_buffer_fini(&state);
+    bs_buffer_fini(&file);
+    world_end(&w);
+}
+
 static void another_format_is_named(void **unused)
 {
     (void)unused;
@@ -137,6 +160,7 @@ int main(void)
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(a_start_may_be_missing),
         cmocka_unit_test(each_flipped_bit_and_each_prefix_is_found),
+        cmocka_unit_test(each_flipped_bit_of_a_real_one_is_found),
         cmocka_unit_test(another_format_is_named),
         cmocka_unit_test(a_sink_that_takes_no_more_is_told),
     };
