@@ -4,7 +4,8 @@
 
 enum { ROOM_COMING_MS = 1000 };
 
-/* What stands in the oldest segment for those who have not had it. */
+/* What stands in the oldest segment for those who have not had it, or are not through with sending it
+ * once more: older rows that went again may stand where its newer ones were. */
 struct survey {
     uint64_t points, file_points, influx_points;
 };
@@ -13,8 +14,10 @@ static struct survey survey_before(struct bs_outlet *o, uint64_t position)
 {
     struct survey s = {0};
     struct outlet_record record;
-    uint64_t had_by_all = outlet_slowest(o);
-    for (uint64_t at = had_by_all; at < position && outlet_read(o, at, &record); at = record.next) {
+    uint64_t from = outlet_slowest(o);
+    if (o->influx.used && o->influx.at < from)
+        from = o->influx.at;
+    for (uint64_t at = from; at < position && outlet_read(o, at, &record); at = record.next) {
         if (record.position >= position)
             break;
         s.points += record.points;
