@@ -8,6 +8,7 @@ become of each. Must never store a line that it did not say it stored.
 import gzip
 import http.server
 import json
+import sys
 import threading
 import time
 import urllib.parse
@@ -45,6 +46,13 @@ def read_body(handler):
     return body
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """Who was answered may be gone: a daemon that reads its configuration again hangs up."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Exact(threading.Thread):
     """`judge(lines)` gives (answer, the lines that are stored); before it come the answers in
     `before`, one a request, each (answer or None for silence, stored later)."""
@@ -67,7 +75,7 @@ class Exact(threading.Thread):
             def log_message(self, *_arguments):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.start()
