@@ -168,8 +168,8 @@ void bs_engine_restart_order(struct bs_engine *e)
     bs_roster_each_member(e->roster, restart, e);
 }
 
-/* What no step that is still accepted, or waits, can go on with. Nothing is written that stays as it
- * is: while a snapshot is taken each page of a member that is written to is copied. */
+/* What no step that is still accepted, or waits, can go on with. Nothing is written that stays as
+ * it is: while a snapshot is taken each page of a member that is written to is copied. */
 static void quieten(void *context, struct bs_member *m)
 {
     struct bs_engine *e = context;

@@ -4,8 +4,8 @@
 
 enum { ROOM_COMING_MS = 1000 };
 
-/* What stands in the oldest segment for those who have not had it, or are not through with sending it
- * once more: older rows that went again may stand where its newer ones were. */
+/* What stands in the oldest segment for those who have not had it, or are not through with sending
+ * it once more: older rows that went again may stand where its newer ones were. */
 struct survey {
     uint64_t points, file_points, influx_points;
 };
